@@ -1,0 +1,55 @@
+"""`nnUNetv2_cipa COMMAND ...`: one entry point; each command lives in its own module and is imported when called."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nnunetv2_cipa import __version__
+from nnunetv2_cipa.errors import InputError
+
+
+@dataclass(frozen=True)
+class Command:
+    """Where a command lives: a module with `add_arguments(parser)` and `run(arguments)`, and its line in --help."""
+
+    module: str
+    help: str
+
+
+COMMANDS: dict[str, Command] = {
+    "convert_PCLT20K": Command(
+        "nnunetv2_cipa.dataset_conversion.Dataset605_PCLT20K", "bring a PCLT20K folder into nnU-Net's raw format"
+    ),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 bad input (one message on stderr), 2 bad usage."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser(chosen=words[0] if words else None)
+    arguments = parser.parse_args(words)
+    try:
+        arguments.run(arguments)
+    except InputError as error:
+        print(f"nnUNetv2_cipa {arguments.command}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser(chosen: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="nnUNetv2_cipa", description="CIPA for nnU-Net v2.")
+    parser.add_argument("--version", action="version", version=f"nnunetv2-cipa {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        subparser = commands.add_parser(name, help=command.help, description=command.help)
+        if name == chosen:
+            module = importlib.import_module(command.module)
+            module.add_arguments(subparser)
+            subparser.set_defaults(run=module.run)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

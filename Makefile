@@ -1,0 +1,44 @@
+# make demo   the whole path on made data, or on yours: make demo DEMO="--data FOLDER"
+# make test   the tests
+# make lint   the style and type checks
+#
+# Everything is installed once, into VENV; `make test VENV=/path/to/an/environment` uses one that you have already.
+# PYTHON is the interpreter that a new environment is made with (3.10 or newer).
+
+PYTHON ?= python3
+VENV ?= .venv
+DEMO ?=
+
+SOURCES := pyproject.toml $(wildcard build_backend/*) $(wildcard nnunetv2_cipa/scan/native/*)
+PROJECT := $(VENV)/.nnunetv2_cipa
+TOOLS := $(VENV)/.nnunetv2_cipa-dev
+IN_VENV = . "$(VENV)/bin/activate" &&
+
+.PHONY: help demo test lint
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile
+
+demo: $(PROJECT)
+	$(IN_VENV) nnUNetv2_cipa demo $(DEMO)
+
+test: $(TOOLS)
+	$(IN_VENV) python -m pytest
+
+lint: $(TOOLS)
+	$(IN_VENV) ruff check
+	$(IN_VENV) ruff format --check
+	$(IN_VENV) mypy
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv "$(VENV)"
+
+$(PROJECT): $(SOURCES) | $(VENV)/bin/python
+	@echo "Installing into $(VENV). PyTorch, which nnU-Net needs, takes several GB and minutes."
+	$(IN_VENV) python -m pip install --editable .
+	@touch "$@"
+
+$(TOOLS): $(SOURCES) | $(VENV)/bin/python
+	@echo "Installing into $(VENV). PyTorch, which nnU-Net needs, takes several GB and minutes."
+	$(IN_VENV) python -m pip install --editable ".[dev]"
+	@touch "$@" "$(PROJECT)"

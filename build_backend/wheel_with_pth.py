@@ -1,16 +1,15 @@
 """setuptools' build backend, with `nnunetv2_cipa.pth` added at the root of every wheel, editable ones included.
 
-Python runs a `.pth` file of site-packages when it starts; ours puts the folder that nnU-Net searches for our trainers into
-`nnUNet_extTrainer`. setuptools cannot be told to ship such a file, hence these wrappers of its two wheel hooks (PEP 517, PEP 660).
+Python runs the `.pth` files of site-packages when it starts; ours puts the folder where nnU-Net finds our trainers into
+`nnUNet_extTrainer`. setuptools cannot be told to ship such a file, hence these wrappers of its wheel hooks.
 """
 
 import base64
 import hashlib
-import os
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from setuptools import build_meta
 from setuptools.build_meta import (
@@ -33,18 +32,24 @@ __all__ = [
     "prepare_metadata_for_build_wheel",
 ]
 
-# Files of this kind run in alphabetical order; ours finds the package, so it comes after setuptools' `__editable__*.pth`.
+# These files run in alphabetical order: ours, which looks for the package, after the `__editable__*.pth` of setuptools.
 PTH_FILE = Path(__file__).with_name("nnunetv2_cipa.pth")
 
-
-def build_wheel(wheel_directory: str, *arguments: Any, **settings: Any) -> str:
-    """Build a wheel as setuptools does and add the `.pth` file; returns its file name."""
-    return _with_pth(wheel_directory, build_meta.build_wheel(wheel_directory, *arguments, **settings))
+Settings = Mapping[str, str | list[str] | None]
 
 
-def build_editable(wheel_directory: str, *arguments: Any, **settings: Any) -> str:
-    """Build an editable wheel as setuptools does and add the `.pth` file; returns its file name."""
-    return _with_pth(wheel_directory, build_meta.build_editable(wheel_directory, *arguments, **settings))
+def build_wheel(
+    wheel_directory: str, config_settings: Settings | None = None, metadata_directory: str | None = None
+) -> str:
+    """Build a wheel as setuptools does and add the `.pth` file; returns the wheel's file name."""
+    return _with_pth(wheel_directory, build_meta.build_wheel(wheel_directory, config_settings, metadata_directory))
+
+
+def build_editable(
+    wheel_directory: str, config_settings: Settings | None = None, metadata_directory: str | None = None
+) -> str:
+    """Build an editable wheel as setuptools does and add the `.pth` file; returns the wheel's file name."""
+    return _with_pth(wheel_directory, build_meta.build_editable(wheel_directory, config_settings, metadata_directory))
 
 
 def _with_pth(wheel_directory: str, wheel_name: str) -> str:
@@ -61,5 +66,5 @@ def _with_pth(wheel_directory: str, wheel_name: str) -> str:
                     new.writestr(PTH_FILE.name, content)
                     data = record_line + data
                 new.writestr(entry, data)
-        os.replace(complete, wheel)
+        complete.replace(wheel)
     return wheel_name

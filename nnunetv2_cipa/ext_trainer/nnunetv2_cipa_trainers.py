@@ -1,8 +1,9 @@
 """What nnU-Net finds when it searches this folder for a trainer.
 
-nnU-Net imports every module of the folders in `nnUNet_extTrainer`, looks for the class by name and forgets the module again. So this
-folder holds this one module, of a name nobody else has, and the classes live in the installed package, where they can be pickled.
-They are imported when asked for by name: someone searching for another trainer neither pays for nor depends on ours.
+nnU-Net imports every module of the folders in `nnUNet_extTrainer`, looks for the class by name and forgets the module
+again. So this folder holds this one module, of a name nobody else has, and the classes live in the installed package,
+where they can be pickled. They are imported when asked for by name: whoever searches for another trainer neither pays
+for nor depends on ours.
 """
 
 import importlib
@@ -13,7 +14,7 @@ PREFIX = "nnUNetTrainerCIPA"
 
 
 def __getattr__(name: str) -> object:
-    # Environments inherit this folder from each other by the variable, so the package may be missing where it is searched.
+    # A program of another environment, without the package, inherits this folder when it is started from ours.
     if not name.startswith(PREFIX) or importlib.util.find_spec(PACKAGE) is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     trainers = importlib.import_module(f"{PACKAGE}.training.{PREFIX}")

@@ -1,0 +1,84 @@
+"""The one entry point: its commands, its exit codes and what it imports."""
+
+import importlib
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+from nnunetv2_cipa import __version__, cli
+from nnunetv2_cipa.errors import InputError
+
+
+@pytest.fixture
+def greet(monkeypatch):
+    """A command `greet NAME` that refuses to greet nobody."""
+
+    def run(arguments):
+        if arguments.name == "nobody":
+            raise InputError("nobody is not a name. Give another one.")
+        print(f"hello {arguments.name}")
+
+    module = ModuleType("greeting")
+    module.add_arguments = lambda parser: parser.add_argument("name")
+    module.run = run
+    monkeypatch.setitem(sys.modules, "greeting", module)
+    monkeypatch.setitem(cli.COMMANDS, "greet", cli.Command("greeting", "say hello"))
+    monkeypatch.setitem(cli.COMMANDS, "broken", cli.Command("no.such.module", "is not imported"))
+
+
+def test_runs_the_command(greet, capsys):
+    assert cli.main(["greet", "Ada"]) == 0
+    assert capsys.readouterr().out == "hello Ada\n"
+
+
+def test_bad_input_is_one_message_and_exit_code_1(greet, capsys):
+    assert cli.main(["greet", "nobody"]) == 1
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", "nnUNetv2_cipa greet: nobody is not a name. Give another one.\n")
+
+
+def test_other_errors_keep_their_traceback(greet, monkeypatch):
+    monkeypatch.setattr(sys.modules["greeting"], "run", lambda arguments: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["greet", "Ada"])
+
+
+@pytest.mark.parametrize("words", [[], ["unknown"], ["greet"], ["greet", "Ada", "--unknown"]])
+def test_bad_usage_is_exit_code_2(greet, capsys, words):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(words)
+    assert stopped.value.code == 2
+    assert "usage: nnUNetv2_cipa" in capsys.readouterr().err
+
+
+def test_help_lists_every_command_without_importing_it(greet, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["--help"])
+    assert stopped.value.code == 0
+    shown = capsys.readouterr().out
+    for name, command in cli.COMMANDS.items():
+        assert name in shown
+        assert command.help in " ".join(shown.split())
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["--version"])
+    assert capsys.readouterr().out == f"nnunetv2-cipa {__version__}\n"
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_shows_its_help(name, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([name, "--help"])
+    assert stopped.value.code == 0
+    assert f"usage: nnUNetv2_cipa {name}" in capsys.readouterr().out
+    assert callable(importlib.import_module(cli.COMMANDS[name].module).run)
+
+
+def test_start_imports_no_heavy_library():
+    """Help and usage errors answer at once."""
+    code = "import sys, nnunetv2_cipa.cli; print({'torch', 'numpy', 'matplotlib', 'nnunetv2'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"

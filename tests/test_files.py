@@ -1,0 +1,114 @@
+"""Nothing half-written is ever seen under the final name, and nothing else stays behind."""
+
+import os
+
+import pytest
+
+from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.files import new_file, new_folder
+
+
+def test_file_appears_when_complete(tmp_path):
+    target = tmp_path / "a" / "image.nii.gz"
+    with new_file(target) as path:
+        assert path.name == target.name  # writers choose the format by the whole extension
+        path.write_text("whole")
+        assert not target.exists()
+    assert target.read_text() == "whole"
+    assert os.listdir(target.parent) == [target.name]
+
+
+def test_failed_file_leaves_nothing(tmp_path):
+    with pytest.raises(ZeroDivisionError), new_file(tmp_path / "table.csv") as path:
+        path.write_text("half")
+        raise ZeroDivisionError
+    assert os.listdir(tmp_path) == []
+
+
+def test_file_that_was_never_written_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError), new_file(tmp_path / "table.csv"):
+        pass
+    assert os.listdir(tmp_path) == []
+
+
+def test_failed_overwriting_keeps_the_old_file(tmp_path):
+    target = tmp_path / "table.csv"
+    target.write_text("old")
+    with pytest.raises(ZeroDivisionError), new_file(target, overwrite=True) as path:
+        path.write_text("half")
+        raise ZeroDivisionError
+    assert target.read_text() == "old"
+    with new_file(target, overwrite=True) as path:
+        path.write_text("new")
+    assert target.read_text() == "new"
+    assert os.listdir(tmp_path) == [target.name]
+
+
+def test_file_in_place_of_a_folder_is_refused(tmp_path):
+    with pytest.raises(InputError, match="is a folder"), new_file(tmp_path, overwrite=True):
+        pytest.fail("entered")
+
+
+def test_folder_appears_when_complete(tmp_path):
+    target = tmp_path / "raw" / "Dataset605_PCLT20K"
+    with new_folder(target) as path:
+        (path / "dataset.json").write_text("{}")
+        assert path.name == target.name
+        assert not target.exists()
+    assert [file.name for file in target.iterdir()] == ["dataset.json"]
+    assert os.listdir(target.parent) == [target.name]
+
+
+def test_failed_folder_leaves_nothing(tmp_path):
+    with pytest.raises(KeyboardInterrupt), new_folder(tmp_path / "Dataset605_PCLT20K") as path:
+        (path / "dataset.json").write_text("{}")
+        raise KeyboardInterrupt
+    assert os.listdir(tmp_path) == []
+
+
+def test_old_folder_stays_until_the_new_one_is_complete(tmp_path):
+    target = tmp_path / "results"
+    target.mkdir()
+    (target / "old").touch()
+    with pytest.raises(ZeroDivisionError), new_folder(target, overwrite=True) as path:
+        (path / "half").touch()
+        raise ZeroDivisionError
+    assert os.listdir(target) == ["old"]
+    with new_folder(target, overwrite=True) as path:
+        (path / "new").touch()
+        assert os.listdir(target) == ["old"]
+    assert os.listdir(target) == ["new"]
+    assert os.listdir(tmp_path) == [target.name]
+
+
+def test_overwriting_a_link_keeps_what_it_points_to(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "precious").touch()
+    target = tmp_path / "results"
+    target.symlink_to(elsewhere)
+    with new_folder(target, overwrite=True) as path:
+        (path / "new").touch()
+    assert not target.is_symlink()
+    assert os.listdir(elsewhere) == ["precious"]
+
+
+@pytest.mark.parametrize("new", [new_file, new_folder])
+def test_existing_target_is_refused_and_untouched(tmp_path, new):
+    target = tmp_path / "target"
+    target.write_text("old")
+    with pytest.raises(InputError, match=r"target exists already.*--overwrite"), new(target):
+        pytest.fail("entered")
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == [target.name]
+
+
+@pytest.mark.parametrize("new", [new_file, new_folder])
+def test_permissions_are_the_usual_ones(tmp_path, new):
+    """What others may read does not depend on how it was written."""
+    with new(tmp_path / "made") as path:
+        if new is new_file:
+            path.touch()
+    usual = tmp_path / "usual"
+    usual.touch() if new is new_file else usual.mkdir()
+    assert (tmp_path / "made").stat().st_mode == usual.stat().st_mode

@@ -1,0 +1,51 @@
+"""The backends of the selective scan and the choice among them."""
+
+import os
+
+import torch
+
+from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.scan.backend import Backend
+from nnunetv2_cipa.scan.torch_backend import TorchBackend
+
+ENVIRONMENT_VARIABLE = "NNUNETV2_CIPA_SCAN"
+
+# In order of preference: the first that is available and supports the tensors is chosen.
+BACKENDS: tuple[Backend, ...] = (TorchBackend(),)
+
+
+def backend_status() -> dict[str, str | None]:
+    """Every backend's name, with None if it is available, else the reason why not and how to get it."""
+    return {backend.name: backend.unavailable_reason() for backend in BACKENDS}
+
+
+def choose_backend(device: torch.device, dtype: torch.dtype = torch.float32, name: str | None = None) -> Backend:
+    """Choose the backend for tensors on `device` scanned in `dtype` (float32 or float64).
+
+    Args:
+        device: where the tensors are.
+        dtype: the dtype of the computation.
+        name: the backend to use; if None, the environment variable `NNUNETV2_CIPA_SCAN` names it, and if that is not
+            set or empty, the first suitable one is taken.
+
+    Raises:
+        InputError: the named backend does not exist, is not available or can't handle such tensors.
+    """
+    asked_by = "backend=" if name else f"{ENVIRONMENT_VARIABLE}="
+    name = name or os.environ.get(ENVIRONMENT_VARIABLE)
+    if not name:
+        return next(
+            backend for backend in BACKENDS if backend.supports(device, dtype) and backend.unavailable_reason() is None
+        )
+    backend = next((backend for backend in BACKENDS if backend.name == name), None)
+    if backend is None:
+        known = ", ".join(backend.name for backend in BACKENDS)
+        raise InputError(f"{asked_by}{name}: there is no such selective-scan backend. Choose one of: {known}.")
+    if reason := backend.unavailable_reason():
+        raise InputError(f"{asked_by}{name}: this selective-scan backend is not available. {reason}")
+    if not backend.supports(device, dtype):
+        raise InputError(
+            f"{asked_by}{name}: this selective-scan backend can't scan {str(dtype).removeprefix('torch.')} tensors on "
+            f"the device '{device}'. Leave the choice open, or choose 'torch', which takes any device and dtype."
+        )
+    return backend

@@ -19,6 +19,7 @@ class Command:
 
 
 COMMANDS: dict[str, Command] = {
+    "doctor": Command("nnunetv2_cipa.doctor", "show what is installed, what will be used, and what is wrong"),
     "convert_PCLT20K": Command(
         "nnunetv2_cipa.dataset_conversion.Dataset605_PCLT20K", "bring a PCLT20K folder into nnU-Net's raw format"
     ),

@@ -1,0 +1,1 @@
+"""Datasets brought into nnU-Net's raw format."""

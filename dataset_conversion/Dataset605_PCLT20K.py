@@ -1,0 +1,145 @@
+"""`nnUNetv2_cipa convert_PCLT20K`: a folder in PCLT20K's layout becomes a dataset in nnUNet_raw, ready for planning."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import get_args
+
+from nnunetv2.configuration import default_num_processes
+from tqdm import tqdm
+
+from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.files import new_folder
+
+from .patient_folds import five_folds
+from .problems import Problems
+from .raw_dataset import Normalization, dataset_folder, outdated_splits, remove_leftovers, write_json_files
+from .slice_conversion import ConvertedSlice, convert_slice
+from .source_folder import SliceFiles, SourceFolder, read_source_folder
+from .summary import Summary
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What was converted.
+
+    Attributes:
+        folder: The new dataset, in nnUNet_raw.
+        source: The slices it was made of, and where their split comes from.
+        summary: What it holds.
+        outdated_splits: A splits_final.json in nnUNet_preprocessed that has other folds, where there is one.
+    """
+
+    folder: Path
+    source: SourceFolder
+    summary: Summary
+    outdated_splits: Path | None
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("-i", type=Path, required=True, metavar="FOLDER", help="folder in PCLT20K's layout")
+    parser.add_argument("-d", type=int, default=605, metavar="ID", help="dataset id, 1 to 999 (default: %(default)s)")
+    parser.add_argument(
+        "-np", type=int, default=default_num_processes, metavar="N", help="slices at a time (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--normalization",
+        choices=get_args(Normalization),
+        default="stock",
+        help="stock: CT as nnU-Net does, PET by the mean and deviation of each slice; fixed: both divided by 255, so "
+        "that absolute uptake survives, as in the paper (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="of the split by patient, made where there are no lists (default: %(default)s)",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace the dataset of an earlier conversion")
+
+
+def run(arguments: Namespace) -> None:
+    """Convert and print a summary."""
+    conversion = convert_pclt20k(
+        arguments.i,
+        arguments.d,
+        num_processes=arguments.np,
+        normalization=arguments.normalization,
+        seed=arguments.seed,
+        overwrite=arguments.overwrite,
+    )
+    print(f"\n{conversion.folder}\nSplit: {conversion.source.split}\n")
+    print(conversion.summary)
+    if unlisted := conversion.source.unlisted:
+        print(f"\n{len(unlisted)} slices stand in neither list and were left out, {unlisted[0]} for one.")
+    if splits := conversion.outdated_splits:
+        print(
+            f"\nWARNING: {splits} has other folds. nnUNetv2_plan_and_preprocess will stop there with a bare "
+            f"AssertionError. What is in {splits.parent} was made of other data: remove it before planning."
+        )
+    print(f"\nNext: nnUNetv2_plan_and_preprocess -d {arguments.d} -c 2d --verify_dataset_integrity")
+
+
+def convert_pclt20k(
+    source_folder: Path,
+    dataset_id: int = 605,
+    *,
+    num_processes: int = default_num_processes,
+    normalization: Normalization = "stock",
+    seed: int = 0,
+    overwrite: bool = False,
+) -> Conversion:
+    """Convert a folder in PCLT20K's layout to `nnUNet_raw/DatasetXXX_PCLT20K`.
+
+    Args:
+        source_folder: Holds a folder for each patient, and train.txt and test.txt.
+        dataset_id: nnU-Net's id for the dataset.
+        num_processes: How many slices are worked on at a time.
+        normalization: "stock" names the channels CT and PET, "fixed" both rgb_to_0_1 (division by 255).
+        seed: Of the 8:2 split by patient that is made where the folder has neither list.
+        overwrite: Replace an existing dataset, once the new one is complete.
+
+    Raises:
+        InputError: anything about the source or the target is wrong. The message names every offender, and nothing is
+            left behind.
+    """
+    if num_processes < 1:
+        raise InputError(f"{num_processes} slices at a time is not possible: choose -np from 1 on.")
+    target = dataset_folder(dataset_id)
+    if target.resolve() in [(inside := source_folder.resolve()), *inside.parents]:
+        raise InputError(f"{source_folder} lies in the dataset that it is to become, {target}. Move it elsewhere.")
+    remove_leftovers(target)
+    with new_folder(target, overwrite=overwrite) as folder:
+        problems = Problems()
+        source = read_source_folder(source_folder, seed, problems)
+        train = _convert_slices(source.train, folder, "Tr", num_processes, problems)
+        test = _convert_slices(source.test, folder, "Ts", num_processes, problems)
+        problems.refuse(source_folder)
+        folds = five_folds({slice_.name: slice_.patient for slice_ in train})
+        write_json_files(folder, normalization, folds, num_training=len(train))
+    return Conversion(
+        folder=target,
+        source=source,
+        summary=Summary(train, test, fold_sizes=[len(fold["val"]) for fold in folds]),
+        outdated_splits=outdated_splits(target.name, folds),
+    )
+
+
+def _convert_slices(
+    slices: Sequence[SliceFiles], folder: Path, suffix: str, num_processes: int, problems: Problems
+) -> list[ConvertedSlice]:
+    """Fill `images<suffix>` and `labels<suffix>`. Threads do, as decoding and encoding run outside Python's lock."""
+    images, labels = folder / f"images{suffix}", folder / f"labels{suffix}"
+    images.mkdir()
+    labels.mkdir()
+    convert = partial(convert_slice, images=images, labels=labels, problems=problems)
+    pool = ThreadPoolExecutor(num_processes)
+    try:
+        converted = list(tqdm(pool.map(convert, slices), total=len(slices), desc=f"images{suffix}"))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return [slice_ for slice_ in converted if slice_ is not None]

@@ -1,0 +1,87 @@
+"""CIPA: cross-modal interactive perception network (CVPR 2025, https://arxiv.org/abs/2503.17261)."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from nnunetv2_cipa.network.crm import CRM
+from nnunetv2_cipa.network.dcim import DCIM
+from nnunetv2_cipa.network.decoder import Decoder
+from nnunetv2_cipa.network.encoder import PATCH, Encoder
+from nnunetv2_cipa.network.variants import VARIANTS, VariantName
+
+MODALITIES = ("CT", "PET")
+
+
+class CIPA(nn.Module):
+    """Segments CT and PET of one slice: one encoder for both, CRM, DCIM and a sum at four stages, one decoder.
+
+    Args:
+        patch_size: H and W in pixels of every input; CRM's weights depend on it. At least 4 each, best a multiple of 32.
+        num_classes: channels of the logits.
+        variant: "tiny", "small" or "base" encoder.
+        use_crm: False leaves channel-wise rectification out (the paper's ablation).
+        use_dcim: False replaces cross-modality interaction by a sum (the paper's ablation).
+
+    Raises:
+        ValueError: unknown variant, a patch size that is not two integers of at least 4, or fewer than one class.
+    """
+
+    def __init__(
+        self,
+        patch_size: Sequence[int],
+        num_classes: int = 2,
+        *,
+        variant: VariantName = "tiny",
+        use_crm: bool = True,
+        use_dcim: bool = True,
+    ) -> None:
+        super().__init__()
+        height, width = _checked_patch_size(patch_size)
+        if variant not in VARIANTS:
+            raise ValueError(f"variant {variant!r} is unknown; choose one of {', '.join(VARIANTS)}")
+        if num_classes < 1:
+            raise ValueError(f"num_classes must be at least 1, found {num_classes}")
+        self.patch_size = (height, width)
+        self.encoder = Encoder(VARIANTS[variant])
+        channels = VARIANTS[variant].stage_channels
+        sizes = _stage_sizes(height, width, len(channels))
+        self.crm = nn.ModuleList(CRM(h * w) for h, w in sizes) if use_crm else None
+        self.dcim = nn.ModuleList(DCIM(stage) for stage in channels) if use_dcim else None
+        self.decoder = Decoder(channels, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, 2, H, W), channel 0 CT and channel 1 PET, to logits (B, num_classes, H, W).
+
+        Raises:
+            ValueError: another number of channels than two, or another size than the patch size.
+        """
+        if x.ndim != 4 or tuple(x.shape[1:]) != (len(MODALITIES), *self.patch_size):
+            expected = f"(B, {len(MODALITIES)}, {self.patch_size[0]}, {self.patch_size[1]})"
+            raise ValueError(f"CIPA was built for input {expected}, channels CT and PET; found {tuple(x.shape)}")
+        # Both modalities go through the shared encoder as one batch: CT in its first half, PET in its second.
+        maps = self.encoder(x.transpose(0, 1).flatten(0, 1).unsqueeze(1))
+        fused = [self._fuse(stage, *both.chunk(2)) for stage, both in enumerate(maps)]
+        return self.decoder(fused, self.patch_size)
+
+    def _fuse(self, stage: int, ct: Tensor, pet: Tensor) -> Tensor:
+        rectified = (ct, pet) if self.crm is None else self.crm[stage](ct, pet)
+        if self.dcim is None:
+            return rectified[0] + rectified[1]
+        return ct + pet + self.dcim[stage](*rectified)
+
+
+def _checked_patch_size(patch_size: Sequence[int]) -> tuple[int, int]:
+    size = tuple(int(side) for side in patch_size)
+    if len(size) != 2 or min(size) < PATCH:
+        raise ValueError(f"patch_size must be two sides of at least {PATCH} pixels (CIPA is 2D), found {size}")
+    return size[0], size[1]
+
+
+def _stage_sizes(height: int, width: int, stages: int) -> list[tuple[int, int]]:
+    """Height and width of the encoder's maps: a quarter (rounded down), then halves (rounded up)."""
+    sizes = [(height // PATCH, width // PATCH)]
+    while len(sizes) < stages:
+        h, w = sizes[-1]
+        sizes.append((-(-h // 2), -(-w // 2)))
+    return sizes

@@ -1,0 +1,158 @@
+"""The Mamba decoder with channel attention (CIPA, section 3.4; blocks as in Sigma, https://arxiv.org/abs/2404.04256)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from dynamic_network_architectures.building_blocks.regularization import DropPath
+from torch import Tensor, nn
+
+from nnunetv2_cipa.network.state_space import SS2D
+
+STATE_SIZE = 4
+BLOCKS_PER_LEVEL = 4
+DROP_PATH_RATE = 0.1
+
+
+class Decoder(nn.Module):
+    """Logits from four fused maps: three levels, each adding a skip, then an upsampling to the image's grid.
+
+    Args:
+        stage_channels: c, 2c, 4c, 8c of the fused maps, finest first.
+        num_classes: output channels.
+    """
+
+    def __init__(self, stage_channels: Sequence[int], num_classes: int) -> None:
+        super().__init__()
+        finest, *_, coarsest = stage_channels
+        skips = list(stage_channels[-2::-1])  # coarse to fine
+        rates = np.linspace(0, DROP_PATH_RATE, len(stage_channels) * BLOCKS_PER_LEVEL).reshape(-1, BLOCKS_PER_LEVEL)
+        self.expand = PatchExpansion(coarsest)
+        self.levels = nn.ModuleList(
+            nn.Sequential(*(DecoderBlock(width, rate) for rate in rates[len(skips) - 1 - level].tolist()))
+            for level, width in enumerate(skips)
+        )
+        self.upsamples = nn.ModuleList(Upsampling(width) for width in skips[:-1])
+        self.norm = nn.LayerNorm(finest)
+        self.head = Head(finest)
+        # nnU-Net leaves the weights of `.seg_layers.` new when it fine-tunes (-pretrained_weights).
+        self.seg_layers = nn.ModuleList([nn.Conv2d(finest, num_classes, kernel_size=1, bias=False)])
+        self._initialise()
+
+    def forward(self, fused: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+        """Map fused maps (B, H', W', C), finest first, to logits (B, num_classes, *size)."""
+        *skips, x = fused
+        x = self.expand(x)
+        for index, (level, skip) in enumerate(zip(self.levels, reversed(skips), strict=True)):
+            x = level(_resize(self.upsamples[index - 1](x) if index else x, skip.shape[1:3]) + skip)
+        logits = self.seg_layers[0](self.head(self.norm(x)).permute(0, 3, 1, 2))
+        return _resize(logits.permute(0, 2, 3, 1), size).permute(0, 3, 1, 2)
+
+    def _initialise(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+
+class PatchExpansion(nn.Module):
+    """Twice as fine a grid, each position from a part of its parent's channels: (B, H, W, C) to (B, 2H, 2W, C/2)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.projection = nn.Linear(channels, 2 * channels, bias=False)
+        self.norm = nn.LayerNorm(channels // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, H, W, C) to (B, 2H, 2W, C/2)."""
+        x = self.projection(x).unflatten(-1, (2, 2, -1))  # (B, H, W, 2, 2, C/2)
+        return self.norm(x.transpose(2, 3).flatten(3, 4).flatten(1, 2))
+
+
+class Upsampling(nn.Module):
+    """Half the channels on twice as fine a grid, bilinear: (B, H, W, C) to (B, 2H, 2W, C/2)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.projection = nn.Linear(channels, channels // 2, bias=False)
+        self.norm = nn.LayerNorm(channels // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, H, W, C) to (B, 2H, 2W, C/2)."""
+        return self.norm(_double(self.projection(x)))
+
+
+class Head(nn.Module):
+    """From the finest map to the image's grid, twice bilinear: (B, H, W, C) to (B, 4H, 4W, C).
+
+    The second projection is defined between the two interpolations; being linear in the channels alone it commutes
+    with the first one and is done where it costs a quarter.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.projection1 = nn.Linear(channels, channels, bias=False)
+        self.projection2 = nn.Linear(channels, channels, bias=False)
+        self.norm = nn.LayerNorm(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, H, W, C) to (B, 4H, 4W, C)."""
+        return self.norm(_double(_double(self.projection2(self.projection1(x)))))
+
+
+class DecoderBlock(nn.Module):
+    """A scan and a convolutional channel attention, each beside a scaled identity; (B, H, W, C) to the same."""
+
+    def __init__(self, channels: int, drop_path_rate: float) -> None:
+        super().__init__()
+        self.scan_norm = nn.LayerNorm(channels)
+        self.ss2d = SS2D(channels, STATE_SIZE)
+        self.drop_path = DropPath(drop_path_rate)
+        self.scan_scale = nn.Parameter(torch.ones(channels))
+        self.attention_norm = nn.LayerNorm(channels)
+        self.attention = ChannelAttentionBlock(channels)
+        self.attention_scale = nn.Parameter(torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, H, W, C) to (B, H, W, C)."""
+        x = x * self.scan_scale + self.drop_path(self.ss2d(self.scan_norm(x)))
+        return x * self.attention_scale + self.attention(self.attention_norm(x))
+
+
+class ChannelAttentionBlock(nn.Module):
+    """Two 3x3 convolutions, then a weight per channel from the map's average and maximum; (B, H, W, C) to the same."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(channels, channels // 3, kernel_size=3, padding=1),
+            nn.GELU(),
+            nn.Conv2d(channels // 3, channels, kernel_size=3, padding=1),
+        )
+        self.squeeze = nn.Sequential(
+            nn.Conv2d(channels, channels // 30, kernel_size=1, bias=False),
+            nn.SiLU(),
+            nn.Conv2d(channels // 30, channels, kernel_size=1, bias=False),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, H, W, C) to (B, H, W, C)."""
+        x = self.convolutions(x.permute(0, 3, 1, 2))
+        average, maximum = x.mean(dim=(2, 3), keepdim=True), x.amax(dim=(2, 3), keepdim=True)
+        weights = torch.sigmoid(self.squeeze(average) + self.squeeze(maximum))
+        return (x * weights).permute(0, 2, 3, 1)
+
+
+def _double(x: Tensor) -> Tensor:
+    return _interpolate(x, (2 * x.shape[1], 2 * x.shape[2]))
+
+
+def _resize(x: Tensor, size: Sequence[int]) -> Tensor:
+    return x if x.shape[1:3] == tuple(size) else _interpolate(x, size)
+
+
+def _interpolate(x: Tensor, size: Sequence[int]) -> Tensor:
+    resized = F.interpolate(x.permute(0, 3, 1, 2), size=tuple(size), mode="bilinear", align_corners=False)
+    return resized.permute(0, 2, 3, 1)

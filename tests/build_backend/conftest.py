@@ -40,7 +40,8 @@ class Environment:
         )
 
     def pip(self, *arguments: str | Path) -> None:
-        finished = self.run("-m", "pip", "--disable-pip-version-check", *arguments)
+        """Run pip where there is no compiler: building takes seconds, and has to work without one."""
+        finished = self.run("-m", "pip", "--disable-pip-version-check", *arguments, CC="false", CXX="false")
         assert finished.returncode == 0, finished.stdout + finished.stderr
 
 

@@ -1,0 +1,127 @@
+"""The selective scan on the processor, by the compiled kernel in `native/`."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nnunetv2_cipa.scan import native_library
+from nnunetv2_cipa.scan.backend import Backend
+
+
+@torch.library.custom_op("nnunetv2_cipa::cpu_scan", mutates_args=(), device_types="cpu")
+def cpu_scan(
+    x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, delta_bias: Tensor, softplus: bool
+) -> Tensor:
+    """Scan maps as `native_library.forward` does."""
+    return native_library.forward(x, delta, A, B, C, D, delta_bias, softplus)
+
+
+@torch.library.custom_op("nnunetv2_cipa::cpu_scan_backward", mutates_args=(), device_types="cpu")
+def cpu_scan_backward(
+    grad_y: Tensor,
+    x: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    delta_bias: Tensor,
+    softplus: bool,
+) -> list[Tensor]:
+    """The gradients of the seven tensors, each in its tensor's dtype."""
+    tensors = (x, delta, A, B, C, D, delta_bias)
+    gradients = native_library.backward(grad_y, *tensors, softplus)
+    return [gradient.to(tensor.dtype) for gradient, tensor in zip(gradients, tensors, strict=True)]
+
+
+@cpu_scan.register_fake
+def _(
+    x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, delta_bias: Tensor, softplus: bool
+) -> Tensor:
+    return x.new_empty(x.shape, dtype=torch.float32)
+
+
+@cpu_scan_backward.register_fake
+def _(
+    grad_y: Tensor,
+    x: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    delta_bias: Tensor,
+    softplus: bool,
+) -> list[Tensor]:
+    return [tensor.new_empty(tensor.shape) for tensor in (x, delta, A, B, C, D, delta_bias)]
+
+
+def _keep_inputs(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    *tensors, ctx.softplus = inputs
+    ctx.save_for_backward(*tensors)
+
+
+def _differentiate(ctx: Any, grad_y: Tensor) -> tuple[Tensor | None, ...]:
+    gradients = cpu_scan_backward(grad_y, *ctx.saved_tensors, ctx.softplus)
+    return *gradients, None
+
+
+cpu_scan.register_autograd(_differentiate, setup_context=_keep_inputs)
+
+
+class CpuBackend(Backend):
+    """The compiled kernel: float32 on the processor, on as many threads as torch uses, with the same result for any."""
+
+    name = "cpu"
+
+    def unavailable_reason(self) -> str | None:
+        """None if the kernel was compiled, else why not and what to do."""
+        library = native_library.load()
+        return library if isinstance(library, str) else None
+
+    def supports(self, device: torch.device, dtype: torch.dtype) -> bool:
+        """Whether tensors on `device` can be scanned in `dtype`."""
+        return device.type == "cpu" and dtype == torch.float32
+
+    def selective_scan(
+        self,
+        u: Tensor,
+        delta: Tensor,
+        A: Tensor,
+        B: Tensor,
+        C: Tensor,
+        D: Tensor,
+        delta_bias: Tensor,
+        delta_softplus: bool,
+    ) -> Tensor:
+        """Scan sequences: each group as a map of height 1, channels-last."""
+        groups = B.shape[1]
+        maps = [_as_maps(tensor, groups) for tensor in (u, delta)]
+        weights = [tensor.unflatten(0, (groups, 1, -1)) for tensor in (A, D, delta_bias)]
+        states = [tensor.permute(1, 0, 3, 2)[:, :, None, :, None] for tensor in (B, C)]  # (G, B, 1, L, 1, N)
+        outputs = [
+            cpu_scan(
+                maps[0][group],
+                maps[1][group, None],
+                weights[0][group],
+                states[0][group],
+                states[1][group],
+                weights[1][group],
+                weights[2][group],
+                delta_softplus,
+            )
+            for group in range(groups)
+        ]
+        return torch.stack(outputs).squeeze(2).permute(1, 0, 3, 2).flatten(1, 2)  # (B, G*D, L)
+
+    def selective_scan_2d(
+        self, x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, delta_bias: Tensor
+    ) -> Tensor:
+        """Scan maps in K orders."""
+        return cpu_scan(x, delta, A, B, C, D, delta_bias, True)
+
+
+def _as_maps(sequences: Tensor, groups: int) -> Tensor:
+    """Sequences (B, G*D, L) as maps of height 1: (G, B, 1, L, D)."""
+    return sequences.unflatten(1, (groups, -1)).permute(1, 0, 3, 2).unsqueeze(2)

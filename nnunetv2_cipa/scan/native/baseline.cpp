@@ -1,0 +1,7 @@
+#include "problem.hpp"
+
+#define SCAN_NAMESPACE baseline
+#define SCAN_WIDTH 4
+#include "kernels.hpp"
+
+extern const scan::Kernels scan_kernels_baseline = {"baseline", scan::baseline::forward, scan::baseline::backward};

@@ -1,0 +1,183 @@
+// The C interface that Python calls through ctypes.
+//
+// sizes: batch, height, width, channels, states, directions, x_position, B_position, B_direction, C_position,
+//        C_direction (see problem.hpp), softplus (0 or 1), threads.
+// inputs: x, delta, A, B, C, D, delta_bias; the last two may be null.
+// Both functions return 0, or 1 if memory ran out.
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+
+#include "parallel.hpp"
+#include "problem.hpp"
+
+#define SCAN_EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace scan {
+namespace {
+
+constexpr int64_t kBackwardUnits = 64;  // shares of the backward pass, whatever the number of threads
+
+class Floats {
+ public:
+  explicit Floats(int64_t count)
+      : memory_(std::aligned_alloc(64, (static_cast<size_t>(count) * sizeof(float) + 64) / 64 * 64), &std::free) {}
+  float* get() const { return static_cast<float*>(memory_.get()); }
+
+ private:
+  std::unique_ptr<void, decltype(&std::free)> memory_;
+};
+
+Problem read(const int64_t* sizes, const float* const* inputs) {
+  Problem problem{};
+  problem.batch = sizes[0];
+  problem.height = sizes[1];
+  problem.width = sizes[2];
+  problem.channels = sizes[3];
+  problem.states = sizes[4];
+  problem.directions = sizes[5];
+  problem.x_position = sizes[6];
+  problem.B_position = sizes[7];
+  problem.B_direction = sizes[8];
+  problem.C_position = sizes[9];
+  problem.C_direction = sizes[10];
+  problem.softplus = sizes[11] != 0;
+  problem.length = problem.height * problem.width;
+  problem.blocks = (problem.channels + kBlock - 1) / kBlock;
+  problem.x = inputs[0];
+  problem.delta = inputs[1];
+  problem.B = inputs[3];
+  problem.C = inputs[4];
+  return problem;
+}
+
+int64_t packed_floats(const Problem& problem) {
+  return problem.directions * problem.blocks * (problem.states + 2) * kBlock;
+}
+
+// Lays A, D and delta_bias out in blocks of channels, in `to`.
+bool pack(Problem& problem, const float* const* inputs, int64_t threads, float* to) {
+  const float *A = inputs[2], *D = inputs[5], *bias = inputs[6];
+  const int64_t packs = problem.directions * problem.blocks, states = problem.states;
+  float* skip = to + packs * states * kBlock;
+  float* offset = skip + packs * kBlock;
+  problem.decay = to;
+  problem.skip = skip;
+  problem.bias = offset;
+  const auto pack_block = [=, &problem](int64_t index, float*) {
+    const int64_t direction = index / problem.blocks, block = index % problem.blocks;
+    for (int64_t lane = 0; lane < kBlock; ++lane) {
+      const int64_t channel = block * kBlock + lane, at = direction * problem.channels + channel;
+      const bool inside = channel < problem.channels;
+      for (int64_t n = 0; n < states; ++n)
+        to[(index * states + n) * kBlock + lane] = inside ? A[at * states + n] * 1.4426950408889634f : 0.0f;
+      skip[index * kBlock + lane] = inside && D != nullptr ? D[at] : 0.0f;
+      offset[index * kBlock + lane] = inside && bias != nullptr ? bias[at] : 0.0f;
+    }
+  };
+  return for_each_unit(packs * states < 4096 ? 1 : threads, packs, 0, pack_block);
+}
+
+// Adds the parts of the batch, in order, to one direction's gradients of A, D and delta_bias.
+void add_parts(const Backward& b, int64_t block, float* const* gradients) {
+  const int64_t rows = b.states + 2;
+  for (int64_t row = 0; row < rows; ++row) {
+    float total[kBlock] = {};
+    for (int64_t part = 0; part < b.parts; ++part)
+      for (int64_t lane = 0; lane < kBlock; ++lane)
+        total[lane] += b.grad_weights[((part * b.blocks + block) * rows + row) * kBlock + lane];
+    for (int64_t lane = 0; lane < kBlock && block * kBlock + lane < b.channels; ++lane) {
+      const int64_t at = b.direction * b.channels + block * kBlock + lane;
+      if (row < b.states) {
+        gradients[2][at * b.states + row] = total[lane];
+      } else {
+        gradients[row == b.states ? 5 : 6][at] = total[lane];
+      }
+    }
+  }
+}
+
+// Adds the groups of channels, in order, to one direction's gradient of B or C.
+void add_groups(const Backward& b, const float* partial, int64_t first, int64_t last, float* gradient) {
+  for (int64_t p = first; p < last; ++p) {
+    float* to = gradient + (p * b.directions + b.direction) * b.states;
+    for (int64_t n = 0; n < b.states; ++n) to[n] = partial[p * b.states + n];
+    for (int64_t group = 1; group < b.groups; ++group)
+      for (int64_t n = 0; n < b.states; ++n) to[n] += partial[group * b.group_step + p * b.states + n];
+  }
+}
+
+bool backward_direction(Backward b, int64_t threads, float* partial, float* const* gradients) {
+  const int64_t positions = b.batch * b.length;
+  if (b.groups == 1) {
+    b.grad_B = gradients[3] + b.direction * b.states;
+    b.grad_C = gradients[4] + b.direction * b.states;
+    b.position_step = b.directions * b.states;
+  } else {
+    b.grad_B = partial;
+    b.grad_C = partial + b.groups * positions * b.states;
+    b.position_step = b.states;
+    b.group_step = positions * b.states;
+  }
+  const Kernels& best = kernels();
+  const auto scan_unit = [&](int64_t unit, float* scratch) {
+    best.backward(b, unit / b.groups, unit % b.groups, scratch);
+  };
+  if (!for_each_unit(threads, b.parts * b.groups, backward_scratch(b), scan_unit)) return false;
+
+  for (int64_t block = 0; block < b.blocks; ++block) add_parts(b, block, gradients);
+  if (b.groups == 1) return true;
+  const auto add_share = [&](int64_t share, float*) {
+    const int64_t first = first_of(positions, share, kBackwardUnits);
+    const int64_t last = first_of(positions, share + 1, kBackwardUnits);
+    add_groups(b, b.grad_B, first, last, gradients[3]);
+    add_groups(b, b.grad_C, first, last, gradients[4]);
+  };
+  return for_each_unit(threads, kBackwardUnits, 0, add_share);
+}
+
+bool run_forward(const int64_t* sizes, const float* const* inputs, float* y) {
+  Forward f{read(sizes, inputs), y};
+  const int64_t threads = sizes[12];
+  const Floats packed(packed_floats(f));
+  if (packed.get() == nullptr || !pack(f, inputs, threads, packed.get())) return false;
+  const Kernels& best = kernels();
+  const auto scan_unit = [&](int64_t unit, float* scratch) {
+    best.forward(f, unit / f.blocks, unit % f.blocks, scratch);
+  };
+  return for_each_unit(threads, f.batch * f.blocks, f.states * kBlock, scan_unit);
+}
+
+bool run_backward(const int64_t* sizes, const float* const* inputs, const float* grad_y, float* const* gradients) {
+  Backward b{};
+  static_cast<Problem&>(b) = read(sizes, inputs);
+  const int64_t threads = sizes[12];
+  b.grad_y = grad_y;
+  b.grad_x = gradients[0];
+  b.grad_delta = gradients[1];
+  b.parts = std::min(b.batch, kBackwardUnits);
+  b.groups = std::clamp<int64_t>(kBackwardUnits / b.parts, 1, b.blocks);
+  const int64_t sums = b.groups == 1 ? 0 : 2 * b.groups * b.batch * b.length * b.states;
+  const Floats packed(packed_floats(b)), partial(sums), weights(b.parts * b.blocks * (b.states + 2) * kBlock);
+  if (packed.get() == nullptr || partial.get() == nullptr || weights.get() == nullptr) return false;
+  b.grad_weights = weights.get();
+  if (!pack(b, inputs, threads, packed.get())) return false;
+  for (b.direction = 0; b.direction < b.directions; ++b.direction)
+    if (!backward_direction(b, threads, partial.get(), gradients)) return false;
+  return true;
+}
+
+}  // namespace
+}  // namespace scan
+
+SCAN_EXPORT const char* scan_instruction_set() { return scan::kernels().name; }
+
+SCAN_EXPORT int scan_forward(const int64_t* sizes, const float* const* inputs, float* y) {
+  return scan::run_forward(sizes, inputs, y) ? 0 : 1;
+}
+
+// gradients: of x, delta, A, B, C, D, delta_bias; all contiguous, B's and C's (batch, height, width, directions, states).
+SCAN_EXPORT int scan_backward(const int64_t* sizes, const float* const* inputs, const float* grad_y,
+                              float* const* gradients) {
+  return scan::run_backward(sizes, inputs, grad_y, gradients) ? 0 : 1;
+}

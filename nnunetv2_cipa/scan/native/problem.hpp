@@ -1,0 +1,94 @@
+// What a scan is given and what it fills: plain data, shared by every instruction set.
+//
+// Image-like arrays are channels-last and addressed by position p = (item * height + row) * width + column.
+// Channels are worked on in blocks of kBlock; weights are packed so that a block's are contiguous and zero-padded.
+#pragma once
+
+#include <cstdint>
+
+namespace scan {
+
+constexpr int64_t kBlock = 16;  // channels to a block: one cache line of floats
+
+struct Problem {
+  int64_t batch, height, width, channels, states, directions;
+  int64_t length;  // height * width
+  int64_t blocks;  // ceil(channels / kBlock)
+  bool softplus;   // dt = softplus(delta + bias), else dt = delta + bias
+
+  const float* x;      // x[p * x_position + channel]
+  const float* delta;  // (directions, batch, height, width, channels), contiguous
+  const float* B;      // B[p * B_position + direction * B_direction + state]
+  const float* C;
+  int64_t x_position, B_position, B_direction, C_position, C_direction;
+
+  const float* decay;  // packed A * log2(e): (directions, blocks, states, kBlock)
+  const float* skip;   // packed D: (directions, blocks, kBlock)
+  const float* bias;   // packed delta_bias: (directions, blocks, kBlock)
+};
+
+struct Forward : Problem {
+  float* y;  // (batch, height, width, channels), contiguous
+};
+
+// The backward pass of one direction. Sums over channels (B, C) and over the batch (A, D, delta_bias) are left as
+// partial sums, one for each group of blocks and one for each part of the batch, to be added in a fixed order.
+struct Backward : Problem {
+  int64_t direction;
+  const float* grad_y;  // (batch, height, width, channels), contiguous
+  float* grad_x;        // the same; written by direction 0, added to by the others
+  float* grad_delta;    // as delta
+  float* grad_B;        // grad_B[group * group_step + p * position_step + state]
+  float* grad_C;
+  int64_t group_step, position_step;
+  float* grad_weights;  // (parts, blocks, states + 2, kBlock): A's rows, then D, then delta_bias
+  int64_t groups, parts;
+};
+
+// The kernels of one instruction set. `scratch` is aligned to 64 bytes: forward needs states * kBlock floats, backward
+// backward_scratch().
+struct Kernels {
+  const char* name;
+  void (*forward)(const Forward&, int64_t item, int64_t block, float* scratch);
+  void (*backward)(const Backward&, int64_t part, int64_t group, float* scratch);
+};
+
+const Kernels& kernels();  // those of the best instruction set that this processor has
+
+constexpr int64_t kChunk = 32;  // steps between two checkpoints of the backward pass
+
+inline int64_t backward_scratch(const Problem& problem) {
+  const int64_t chunks = (problem.length + kChunk - 1) / kChunk;
+  return ((5 + 2 * kChunk + 1 + chunks) * problem.states + kChunk) * kBlock;
+}
+
+inline int64_t first_of(int64_t total, int64_t share, int64_t shares) { return total * share / shares; }
+
+// Steps through the positions of one item in the order of a direction: 0 row by row, 1 column by column, 2 and 3 the
+// same from the end.
+class Walk {
+ public:
+  Walk(const Problem& problem, int64_t direction, int64_t step = 0) {
+    const bool by_column = direction & 1;
+    const int64_t sign = direction & 2 ? -1 : 1;
+    run_ = by_column ? problem.height : problem.length;
+    inner_ = sign * (by_column ? problem.width : 1);
+    outer_ = sign * (by_column ? 1 - (problem.height - 1) * problem.width : 0);
+    const int64_t line = step / run_, along = step % run_;
+    left_ = run_ - along;
+    position = (sign < 0 ? problem.length - 1 : 0) + along * inner_ + line * sign;
+  }
+
+  void advance() {
+    const bool turn = --left_ == 0;
+    position += turn ? outer_ : inner_;
+    left_ = turn ? run_ : left_;
+  }
+
+  int64_t position;
+
+ private:
+  int64_t run_, inner_, outer_, left_;
+};
+
+}  // namespace scan

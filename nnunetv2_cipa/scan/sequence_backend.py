@@ -19,7 +19,9 @@ class SequenceKernel(ABC):
     """
 
     @abstractmethod
-    def states_shape(self, batch: int, groups: int, length: int, channels: int, state_size: int) -> tuple[int, ...]:
+    def states_shape(
+        self, device: torch.device, batch: int, groups: int, length: int, channels: int, state_size: int
+    ) -> tuple[int, ...]:
         """Shape of `states`, in the compute dtype."""
 
     @abstractmethod
@@ -223,7 +225,7 @@ def _operator(name: str, layout: _Layout) -> Callable[..., tuple[Tensor, Tensor]
     @scan.register_fake
     def _(u: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
         dtype = compute_dtype(u)
-        states_shape = kernel.states_shape(*layout.sizes((u, *others[:6])))
+        states_shape = kernel.states_shape(u.device, *layout.sizes((u, *others[:6])))
         return u.new_empty(u.shape, dtype=dtype), u.new_empty(states_shape, dtype=dtype)
 
     @torch.library.custom_op(f"nnunetv2_cipa::{name}_backward", mutates_args=())

@@ -32,7 +32,7 @@ def golden() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="session")
 def published_state_dict(rule: ModuleType) -> Callable[[int], dict[str, Tensor]]:
-    """A function that makes the published network's state dict, with golden weights, for images of 128 or 512 pixels."""
+    """Function of the image size (128 or 512 pixels) that makes the published state dict with golden weights."""
 
     def make(size: int) -> dict[str, Tensor]:
         keys = json.loads((GOLDEN / f"official_tiny_{size}_keys.json").read_text())

@@ -10,12 +10,14 @@ import importlib
 import importlib.util
 
 PACKAGE = "nnunetv2_cipa"
-PREFIX = "nnUNetTrainerCIPA"
+PREFIXES = ("nnUNetTrainerCIPA", "nnUNetTrainer_quick")
+MODULES = (f"{PACKAGE}.training.nnUNetTrainerCIPA", f"{PACKAGE}.training.quick")
 
 
 def __getattr__(name: str) -> object:
     # A program of another environment, without the package, inherits this folder when it is started from ours.
-    if not name.startswith(PREFIX) or importlib.util.find_spec(PACKAGE) is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    trainers = importlib.import_module(f"{PACKAGE}.training.{PREFIX}")
-    return getattr(trainers, name)
+    if name.startswith(PREFIXES) and importlib.util.find_spec(PACKAGE) is not None:
+        for module in map(importlib.import_module, MODULES):
+            if hasattr(module, name):
+                return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

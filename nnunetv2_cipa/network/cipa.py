@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from nnunetv2_cipa.network.crm import CRM
@@ -17,11 +18,14 @@ class CIPA(nn.Module):
     """Segments CT and PET of one slice: one encoder for both, CRM, DCIM and a sum at four stages, one decoder.
 
     Args:
-        patch_size: H and W in pixels of every input; CRM's weights depend on it. At least 4 each, best a multiple of 32.
+        patch_size: H and W in pixels of every input, at least 4 each, best multiples of 32; CRM's weights depend on it.
         num_classes: channels of the logits.
         variant: "tiny", "small" or "base" encoder.
         use_crm: False leaves channel-wise rectification out (the paper's ablation).
         use_dcim: False replaces cross-modality interaction by a sum (the paper's ablation).
+
+    The buffer `channel_order` says which input channel is CT and which PET, (0, 1) unless set. It is part of the state
+    dict, so weights trained on images with PET first stay right wherever they are loaded.
 
     Raises:
         ValueError: unknown variant, a patch size that is not two integers of at least 4, or fewer than one class.
@@ -49,16 +53,19 @@ class CIPA(nn.Module):
         self.crm = nn.ModuleList(CRM(h * w) for h, w in sizes) if use_crm else None
         self.dcim = nn.ModuleList(DCIM(stage) for stage in channels) if use_dcim else None
         self.decoder = Decoder(channels, num_classes)
+        self.channel_order: Tensor
+        self.register_buffer("channel_order", torch.arange(len(MODALITIES)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, 2, H, W), channel 0 CT and channel 1 PET, to logits (B, num_classes, H, W).
+        """Map (B, 2, H, W), channel 0 CT and channel 1 PET (or in `channel_order`), to logits (B, num_classes, H, W).
 
         Raises:
             ValueError: another number of channels than two, or another size than the patch size.
         """
         if x.ndim != 4 or tuple(x.shape[1:]) != (len(MODALITIES), *self.patch_size):
             expected = f"(B, {len(MODALITIES)}, {self.patch_size[0]}, {self.patch_size[1]})"
-            raise ValueError(f"CIPA was built for input {expected}, channels CT and PET; found {tuple(x.shape)}")
+            raise ValueError(f"CIPA was built for input {expected}, a CT and a PET channel; found {tuple(x.shape)}")
+        x = x.index_select(1, self.channel_order)
         # Both modalities go through the shared encoder as one batch: CT in its first half, PET in its second.
         maps = self.encoder(x.transpose(0, 1).flatten(0, 1).unsqueeze(1))
         fused = [self._fuse(stage, *both.chunk(2)) for stage, both in enumerate(maps)]

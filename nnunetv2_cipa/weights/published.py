@@ -9,14 +9,15 @@ from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.weights.layout import our_key
 
 PATCH_EMBEDDING = "encoder.patch_embedding.projection.weight"
+CHANNEL_ORDER = "channel_order"
 HEAD = "decoder.seg_layers.0.weight"
 
 
 def from_published(state_dict: Mapping[str, Tensor], num_classes: int = 2) -> dict[str, Tensor]:
     """Convert a published state dict (keys `backbone.*` and `decode_head.*`) to one that `CIPA` loads strictly.
 
-    The published network repeats each grey image to three channels: the first convolution's weight is summed over
-    them. Its one sigmoid channel z becomes two softmax channels (0, z), the background's weight being zero.
+    The published network takes CT first and repeats each grey image to three channels: the first convolution's weight
+    is summed over them. Its one sigmoid channel z becomes two softmax channels (0, z), the background's weight being zero.
 
     Args:
         state_dict: published names and shapes.
@@ -31,7 +32,8 @@ def from_published(state_dict: Mapping[str, Tensor], num_classes: int = 2) -> di
             f"not a published CIPA state dict: {len(unknown)} of its {len(state_dict)} keys are unknown, "
             f"{unknown[0]!r} for one. Expected names such as 'backbone.vssm.patch_embed.0.weight'."
         )
-    return {name: _converted(name, key, state_dict, num_classes) for key in state_dict if (name := our_key(key))}
+    ours = {name: _converted(name, key, state_dict, num_classes) for key in state_dict if (name := our_key(key))}
+    return {CHANNEL_ORDER: torch.arange(2), **ours}
 
 
 def _converted(name: str, key: str, state_dict: Mapping[str, Tensor], num_classes: int) -> Tensor:

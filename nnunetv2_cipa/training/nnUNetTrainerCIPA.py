@@ -1,0 +1,174 @@
+"""nnU-Net trainers for CIPA: `nnUNetv2_train DATASET 2d FOLD -tr nnUNetTrainerCIPA`.
+
+Sampling, augmentation, loss, epoch length and inference are nnU-Net's own. The network, AdamW with a cosine schedule
+and the absence of deep supervision are CIPA's.
+"""
+
+from typing import Any
+
+import torch
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+from torch import nn
+from torch.optim import AdamW, Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.network import CIPA, MODALITIES, VariantName
+from nnunetv2_cipa.training.modalities import channel_order
+from nnunetv2_cipa.training.optimization import CosineSchedule, parameter_groups
+
+NNUNET_DEVICE = torch.device("cuda")
+
+
+class nnUNetTrainerCIPA(nnUNetTrainer):
+    """Trains CIPA-tiny on two-channel (CT, PET) datasets in nnU-Net's 2d configuration.
+
+    Raises:
+        InputError: a configuration that is not 2D, or a dataset whose two channels are not CT and PET.
+    """
+
+    variant: VariantName = "tiny"
+    use_crm = True
+    use_dcim = True
+    epochs = 1000
+
+    def __init__(
+        self,
+        plans: dict[str, Any],
+        configuration: str,
+        fold: int,
+        dataset_json: dict[str, Any],
+        device: torch.device = NNUNET_DEVICE,
+    ) -> None:
+        _require_2d(PlansManager(plans).get_configuration(configuration), configuration)
+        self.channel_order = channel_order(dataset_json)
+        super().__init__(plans, configuration, fold, dataset_json, device)
+        self.initial_lr = 3e-4
+        self.weight_decay = 1e-2
+        self.num_epochs = self.epochs
+        self.enable_deep_supervision = False
+
+    @classmethod
+    def build_network_architecture(
+        cls,
+        plans_manager: PlansManager,
+        configuration_manager: ConfigurationManager,
+        num_input_channels: int,
+        num_output_channels: int,
+        enable_deep_supervision: bool = False,
+    ) -> nn.Module:
+        """Build CIPA for the plan's patch size; nnU-Net calls this for training and for inference."""
+        _require_2d(configuration_manager, "this configuration")
+        if num_input_channels != len(MODALITIES):
+            raise InputError(f"CIPA needs two input channels, CT and PET; this dataset has {num_input_channels}.")
+        return CIPA(
+            configuration_manager.patch_size,
+            num_output_channels,
+            variant=cls.variant,
+            use_crm=cls.use_crm,
+            use_dcim=cls.use_dcim,
+        )
+
+    def on_train_start(self) -> None:
+        """Tell the network which channel is CT; pretrained weights may come from a dataset with the other order."""
+        super().on_train_start()
+        self._bare_network().channel_order.copy_(torch.tensor(self.channel_order))
+        order = ", ".join(
+            f"{name} is channel {number}" for name, number in zip(MODALITIES, self.channel_order, strict=True)
+        )
+        self.print_to_log_file(f"CIPA-{self.variant}: {order}")
+
+    def configure_optimizers(self) -> tuple[Optimizer, LRScheduler]:
+        """AdamW without decay on norms, biases, A and D; cosine from `initial_lr` towards 0."""
+        optimizer = AdamW(parameter_groups(self.network, self.weight_decay), lr=self.initial_lr)
+        return optimizer, CosineSchedule(optimizer, self.initial_lr, self.num_epochs)
+
+    def set_deep_supervision_enabled(self, enabled: bool) -> None:
+        """Do nothing: CIPA has one output."""
+
+    def _bare_network(self) -> CIPA:
+        network = self.network.module if self.is_ddp else self.network
+        return getattr(network, "_orig_mod", network)
+
+
+def _require_2d(configuration_manager: ConfigurationManager, configuration: str) -> None:
+    patch_size = configuration_manager.patch_size
+    if len(patch_size) != 2:
+        raise InputError(
+            f"CIPA is a 2D network; {configuration} has the {len(patch_size)}D patch size {list(patch_size)}. "
+            "Plan and train the configuration 2d."
+        )
+
+
+class nnUNetTrainerCIPA_small(nnUNetTrainerCIPA):
+    """The small encoder: 27 blocks in stage 3, DropPath up to 0.3."""
+
+    variant = "small"
+
+
+class nnUNetTrainerCIPA_base(nnUNetTrainerCIPA):
+    """The base encoder: 128 channels, 27 blocks in stage 3, DropPath up to 0.6."""
+
+    variant = "base"
+
+
+class nnUNetTrainerCIPA_noCRM(nnUNetTrainerCIPA):
+    """The paper's ablation without channel-wise rectification."""
+
+    use_crm = False
+
+
+class nnUNetTrainerCIPA_noDCIM(nnUNetTrainerCIPA):
+    """The paper's ablation without cross-modality interaction."""
+
+    use_dcim = False
+
+
+class nnUNetTrainerCIPA_noCRMnoDCIM(nnUNetTrainerCIPA):
+    """The paper's baseline: the two modalities' maps are added."""
+
+    use_crm = False
+    use_dcim = False
+
+
+class nnUNetTrainerCIPA_1epoch(nnUNetTrainerCIPA):
+    """1 epoch instead of 1000."""
+
+    epochs = 1
+
+
+class nnUNetTrainerCIPA_5epochs(nnUNetTrainerCIPA):
+    """5 epochs instead of 1000."""
+
+    epochs = 5
+
+
+class nnUNetTrainerCIPA_10epochs(nnUNetTrainerCIPA):
+    """10 epochs instead of 1000."""
+
+    epochs = 10
+
+
+class nnUNetTrainerCIPA_20epochs(nnUNetTrainerCIPA):
+    """20 epochs instead of 1000."""
+
+    epochs = 20
+
+
+class nnUNetTrainerCIPA_50epochs(nnUNetTrainerCIPA):
+    """50 epochs instead of 1000."""
+
+    epochs = 50
+
+
+class nnUNetTrainerCIPA_100epochs(nnUNetTrainerCIPA):
+    """100 epochs instead of 1000."""
+
+    epochs = 100
+
+
+class nnUNetTrainerCIPA_250epochs(nnUNetTrainerCIPA):
+    """250 epochs instead of 1000."""
+
+    epochs = 250

@@ -1,0 +1,40 @@
+"""The optimiser's recipe: what is decayed, and the cosine schedule (CIPA, section 4.2)."""
+
+import math
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from nnunetv2_cipa.network.state_space import DirectionalScan
+
+
+def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Split parameters in two groups: decayed; and norms, biases, scales, A_log and D, which are not decayed."""
+    undecayed_ids = {id(parameter) for parameter in network.parameters() if parameter.ndim <= 1}
+    for module in network.modules():
+        if isinstance(module, DirectionalScan):
+            undecayed_ids.update(id(parameter) for parameter in (module.A_log, module.D, module.delta_bias))
+    decayed = [parameter for parameter in network.parameters() if id(parameter) not in undecayed_ids]
+    undecayed = [parameter for parameter in network.parameters() if id(parameter) in undecayed_ids]
+    return [{"params": decayed, "weight_decay": weight_decay}, {"params": undecayed, "weight_decay": 0.0}]
+
+
+class CosineSchedule(LRScheduler):
+    """Learning rate initial_lr * (1 + cos(pi * epoch / epochs)) / 2, a function of the epoch alone, so it can resume.
+
+    Follows nnU-Net's way of stepping: `step(epoch)` at the start of every epoch.
+    """
+
+    def __init__(self, optimizer: Optimizer, initial_lr: float, epochs: int) -> None:
+        self.initial_lr = initial_lr
+        self.epochs = epochs
+        super().__init__(optimizer)
+
+    def step(self, epoch: int | None = None) -> None:
+        """Set every group's learning rate to that of `epoch` (0 where none is given)."""
+        rate = self.initial_lr * (1 + math.cos(math.pi * (epoch or 0) / self.epochs)) / 2
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self._last_lr = [rate for _ in self.optimizer.param_groups]

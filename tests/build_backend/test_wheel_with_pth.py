@@ -1,6 +1,5 @@
 """What the distributions contain, and that uninstalling leaves nothing."""
 
-import shutil
 import tarfile
 import zipfile
 
@@ -33,11 +32,10 @@ def test_wheel_has_the_package_and_the_pth_file_and_nothing_else_at_its_root(bui
     assert len(names) == len(set(names))
 
 
-@pytest.mark.skipif(shutil.which("g++") is None, reason="no compiler for the native scan: g++ not found")
 def test_wheel_has_the_native_scan_and_no_sources_of_it(built):
     with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         names = wheel.namelist()
-    assert [name for name in names if name.startswith("nnunetv2_cipa/scan/_native.")]
+    assert "nnunetv2_cipa/scan/_native.abi3.so" in names
     assert not [name for name in names if name.endswith((".cpp", ".hpp"))]
 
 

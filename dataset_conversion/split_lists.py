@@ -36,7 +36,7 @@ def read_split_lists(folder: Path, problems: Problems) -> SplitLists | None:
         return None
     if train is None or test is None:
         raise InputError(
-            f"{folder} has only one of train.txt and test.txt. Add the other, or remove it, to have both made from --seed."
+            f"{folder} has only one of train.txt and test.txt. Add the other, or remove it for a split from --seed."
         )
     lists = SplitLists(_read(train, problems), _read(test, problems))
     in_test = {name.casefold() for name in lists.test}

@@ -23,6 +23,7 @@ COMMANDS: dict[str, Command] = {
     "convert_PCLT20K": Command(
         "nnunetv2_cipa.dataset_conversion.Dataset605_PCLT20K", "bring a PCLT20K folder into nnU-Net's raw format"
     ),
+    "make_phantom": Command("nnunetv2_cipa.phantom.pclt20k_folder", "make PET-CT data in PCLT20K's layout"),
 }
 
 

@@ -24,6 +24,8 @@ COMMANDS: dict[str, Command] = {
         "nnunetv2_cipa.dataset_conversion.Dataset605_PCLT20K", "bring a PCLT20K folder into nnU-Net's raw format"
     ),
     "make_phantom": Command("nnunetv2_cipa.phantom.pclt20k_folder", "make PET-CT data in PCLT20K's layout"),
+    "demo": Command("nnunetv2_cipa.pipeline.demo", "compare CIPA with nnU-Net's own U-Net, from data to picture"),
+    "evaluate": Command("nnunetv2_cipa.evaluation.evaluate", "measure predictions against label files"),
 }
 
 

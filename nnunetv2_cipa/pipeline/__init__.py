@@ -1,0 +1,1 @@
+"""Whole runs: from a folder of images to trained models, predictions and their comparison."""

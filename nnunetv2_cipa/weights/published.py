@@ -17,7 +17,7 @@ def from_published(state_dict: Mapping[str, Tensor], num_classes: int = 2) -> di
     """Convert a published state dict (keys `backbone.*` and `decode_head.*`) to one that `CIPA` loads strictly.
 
     The published network takes CT first and repeats each grey image to three channels: the first convolution's weight
-    is summed over them. Its one sigmoid channel z becomes two softmax channels (0, z), the background's weight being zero.
+    is summed over them. Its one sigmoid channel z becomes two softmax channels (0, z): a background of zero weight.
 
     Args:
         state_dict: published names and shapes.

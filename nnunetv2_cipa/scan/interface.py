@@ -6,7 +6,7 @@ from torch import Tensor
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.scan.orders import DIRECTIONS
 from nnunetv2_cipa.scan.registry import choose_backend
-from nnunetv2_cipa.scan.sequence_backend import compute_dtype
+from nnunetv2_cipa.scan.kernel import compute_dtype
 
 
 def selective_scan(

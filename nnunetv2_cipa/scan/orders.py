@@ -1,6 +1,6 @@
 """The orders in which a map's positions are scanned (VMamba's cross-scan, https://arxiv.org/abs/2401.10166).
 
-Of a map (H, W), order 0 goes row by row, order 1 column by column, order 2 is order 0 and order 3 order 1 backwards.
+Of a map (H, W), order 0 goes row by row, order 1 column by column, order 2 is order 0 and order 3 is order 1 backwards.
 One direction is order 0 alone; for W = 1 that is a plain sequence.
 """
 
@@ -12,16 +12,17 @@ from torch import Tensor
 DIRECTIONS = (1, 4)
 
 
-def to_sequences(maps: Tensor | Sequence[Tensor]) -> Tensor:
+def to_sequences(maps: Sequence[Tensor]) -> Tensor:
     """Unroll map k of K in order k: K maps (B, H, W, F) to a new tensor (B, K, L, F) with L = H * W."""
-    sequences = [maps[k].flatten(1, 2) if k % 2 == 0 else maps[k].transpose(1, 2).flatten(1, 2) for k in range(len(maps))]
-    return torch.stack([s.flip(1) if k >= 2 else s for k, s in enumerate(sequences)], dim=1)
+    unrolled = [maps[k].transpose(1, 2) if k % 2 else maps[k] for k in range(len(maps))]
+    sequences = [sequence.flatten(1, 2) for sequence in unrolled]
+    return torch.stack(sequences[:2] + [sequence.flip(1) for sequence in sequences[2:]], dim=1)
 
 
 def to_maps(sequences: Tensor, height: int, width: int) -> list[Tensor]:
-    """Put the K sequences (B, K, L, F) back to their positions: K maps (B, H, W, F). Inverse of `to_sequences`."""
-    ordered = [s.flip(1) if k >= 2 else s for k, s in enumerate(sequences.unbind(1))]
+    """Put the K sequences (B, K, L, F) back to their positions: K maps (B, H, W, F), the inverse of `to_sequences`."""
+    forwards = list(sequences[:, :2].unbind(1)) + [sequence.flip(1) for sequence in sequences[:, 2:].unbind(1)]
     return [
-        s.unflatten(1, (height, width)) if k % 2 == 0 else s.unflatten(1, (width, height)).transpose(1, 2)
-        for k, s in enumerate(ordered)
+        sequence.unflatten(1, (width, height)).transpose(1, 2) if k % 2 else sequence.unflatten(1, (height, width))
+        for k, sequence in enumerate(forwards)
     ]

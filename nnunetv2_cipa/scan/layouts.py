@@ -1,0 +1,111 @@
+"""The tensors of the two public scans in the layout of a `SequenceKernel`, and its results back in theirs."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from nnunetv2_cipa.scan.kernel import ScanTensors
+from nnunetv2_cipa.scan.orders import to_maps, to_sequences
+
+
+class Layout(ABC):
+    """One public scan's way to a kernel and back; `inputs` are always that scan's own."""
+
+    @abstractmethod
+    def inputs_to_kernel(self, inputs: ScanTensors) -> ScanTensors:
+        """The inputs as the kernel wants them."""
+
+    @abstractmethod
+    def output_to_kernel(self, output: Tensor, inputs: ScanTensors) -> Tensor:
+        """The public output's gradient as the kernel's."""
+
+    @abstractmethod
+    def output_from_kernel(self, y: Tensor, inputs: ScanTensors) -> Tensor:
+        """The kernel's y as the public output."""
+
+    @abstractmethod
+    def gradients_from_kernel(self, gradients: ScanTensors, inputs: ScanTensors) -> ScanTensors:
+        """The kernel's gradients in the shapes of the inputs."""
+
+
+class SequenceLayout(Layout):
+    """u, delta, y (B, G*D, L); A (G*D, N); B, C (B, G, N, L); D, delta_bias (G*D). Nothing is copied."""
+
+    def inputs_to_kernel(self, inputs: ScanTensors) -> ScanTensors:
+        """See `Layout`."""
+        groups = inputs.B.shape[1]
+        split = (groups, inputs.A.shape[0] // groups)
+        return ScanTensors(
+            self.output_to_kernel(inputs.u, inputs),
+            self.output_to_kernel(inputs.delta, inputs),
+            inputs.A.unflatten(0, split),
+            inputs.B.transpose(2, 3),
+            inputs.C.transpose(2, 3),
+            inputs.D.unflatten(0, split),
+            inputs.delta_bias.unflatten(0, split),
+        )
+
+    def output_to_kernel(self, output: Tensor, inputs: ScanTensors) -> Tensor:
+        """See `Layout`."""
+        groups = inputs.B.shape[1]
+        return output.unflatten(1, (groups, inputs.A.shape[0] // groups)).transpose(2, 3)
+
+    def output_from_kernel(self, y: Tensor, inputs: ScanTensors) -> Tensor:
+        """See `Layout`."""
+        return y.transpose(2, 3).flatten(1, 2)
+
+    def gradients_from_kernel(self, gradients: ScanTensors, inputs: ScanTensors) -> ScanTensors:
+        """See `Layout`."""
+        return ScanTensors(
+            self.output_from_kernel(gradients.u, inputs),
+            self.output_from_kernel(gradients.delta, inputs),
+            gradients.A.flatten(0, 1),
+            gradients.B.transpose(2, 3),
+            gradients.C.transpose(2, 3),
+            gradients.D.flatten(),
+            gradients.delta_bias.flatten(),
+        )
+
+
+class MapLayout(Layout):
+    """x, y (B, H, W, D); delta (K, B, H, W, D); A (K, D, N); B, C (B, H, W, K, N); D, delta_bias (K, D).
+
+    Each of the K orders of `orders` is a group of the kernel; y is the sum over them.
+    """
+
+    def inputs_to_kernel(self, inputs: ScanTensors) -> ScanTensors:
+        """See `Layout`."""
+        return ScanTensors(
+            self.output_to_kernel(inputs.u, inputs),
+            to_sequences(inputs.delta.unbind()),
+            inputs.A,
+            to_sequences(inputs.B.unbind(3)),
+            to_sequences(inputs.C.unbind(3)),
+            inputs.D,
+            inputs.delta_bias,
+        )
+
+    def output_to_kernel(self, output: Tensor, inputs: ScanTensors) -> Tensor:
+        """See `Layout`."""
+        return to_sequences([output] * inputs.delta.shape[0])
+
+    def output_from_kernel(self, y: Tensor, inputs: ScanTensors) -> Tensor:
+        """See `Layout`."""
+        output, *others = to_maps(y, *inputs.u.shape[1:3])
+        for other in others:
+            output = output + other
+        return output
+
+    def gradients_from_kernel(self, gradients: ScanTensors, inputs: ScanTensors) -> ScanTensors:
+        """See `Layout`."""
+        height, width = inputs.u.shape[1:3]
+        return ScanTensors(
+            self.output_from_kernel(gradients.u, inputs),
+            torch.stack(to_maps(gradients.delta, height, width)),
+            gradients.A,
+            torch.stack(to_maps(gradients.B, height, width), dim=3),
+            torch.stack(to_maps(gradients.C, height, width), dim=3),
+            gradients.D,
+            gradients.delta_bias,
+        )

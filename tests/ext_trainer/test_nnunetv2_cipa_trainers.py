@@ -32,7 +32,7 @@ def module():
     return module
 
 
-@pytest.mark.parametrize("trainer", trainers(), ids=lambda trainer: trainer.__name__)
+@pytest.mark.parametrize("trainer", list(trainers()), ids=lambda trainer: trainer.__name__)
 def test_every_trainer_is_found_as_the_installed_class(module, trainer):
     assert getattr(module, trainer.__name__) is trainer
 

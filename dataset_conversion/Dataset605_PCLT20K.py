@@ -109,6 +109,8 @@ def convert_pclt20k(
     """
     if num_processes < 1:
         raise InputError(f"{num_processes} slices at a time is not possible: choose -np from 1 on.")
+    if not 0 <= seed < 2**32:
+        raise InputError(f"Seed {seed} is not possible: choose --seed from 0 to 4294967295.")
     target = dataset_folder(dataset_id)
     if target.resolve() in [(inside := source_folder.resolve()), *inside.parents]:
         raise InputError(f"{source_folder} lies in the dataset that it is to become, {target}. Move it elsewhere.")

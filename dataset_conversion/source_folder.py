@@ -21,7 +21,7 @@ from .split_lists import patient_of, read_split_lists
 
 KINDS = {"ct": "CT", "pet": "PET", "mask": "mask"}
 _FILE = re.compile(r"(?P<name>[^.].*)_(?P<kind>ct|pet|mask)\.png", re.IGNORECASE)
-_NAME = re.compile(r"[^_]+_[0-9]+")
+_NAME = re.compile(r"[^_/\\]+_[0-9]+")
 
 PathsByKind = dict[str, list[Path]]
 """The files of one slice for each of KINDS's keys; more than one of a kind is a problem."""

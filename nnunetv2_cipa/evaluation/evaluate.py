@@ -1,0 +1,125 @@
+"""`nnUNetv2_cipa evaluate`: predictions against references, as a table, as JSON and as CSV."""
+
+import math
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from nnunetv2.configuration import default_num_processes
+
+from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.files import new_file
+
+from .folders import evaluate_folders
+from .label_folders import read_patients
+from .records import MEASURES, Mean, Measure
+from .results import Evaluation
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("-ref", type=Path, required=True, metavar="FOLDER", help="label files, such as labelsTs")
+    parser.add_argument("-pred", type=Path, required=True, metavar="FOLDER", help="predictions of the same names")
+    parser.add_argument(
+        "-o",
+        type=Path,
+        metavar="FILE.json",
+        help="result; the table of cases is put beside it, as .csv (default: evaluation.json among the predictions)",
+    )
+    parser.add_argument(
+        "-np", type=int, default=default_num_processes, metavar="N", help="cases at a time (default: %(default)s)"
+    )
+    parser.add_argument(
+        "-l",
+        type=int,
+        nargs="+",
+        metavar="LABEL",
+        help="label values that together are the foreground (default: the dataset's only one, without dataset.json 1)",
+    )
+    parser.add_argument(
+        "-djfile",
+        type=Path,
+        metavar="FILE",
+        help="the dataset's dataset.json (default: the one among the predictions, else the one beside -ref)",
+    )
+    parser.add_argument(
+        "--patients",
+        type=Path,
+        metavar="FILE.json",
+        help="patient of each case, as {case: patient} (default: a case's name up to the first underscore)",
+    )
+    parser.add_argument("--chill", action="store_true", help="leave out references that have no prediction")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier result")
+
+
+def run(arguments: Namespace) -> None:
+    """Evaluate, write the result and print a summary."""
+    output: Path = arguments.o or arguments.pred / "evaluation.json"
+    if output.suffix != ".json":
+        raise InputError(f"{output} must end with .json.")
+    if not arguments.pred.is_dir():
+        raise InputError(f"{arguments.pred} is not a folder.")
+    table = output.with_suffix(".csv")
+    with (  # an existing file is refused now, not after the work
+        new_file(output, overwrite=arguments.overwrite) as json_file,
+        new_file(table, overwrite=arguments.overwrite) as csv_file,
+    ):
+        evaluation = evaluate_folders(
+            arguments.ref,
+            arguments.pred,
+            foreground=arguments.l,
+            dataset_json=arguments.djfile,
+            patients=None if arguments.patients is None else read_patients(arguments.patients),
+            allow_missing=arguments.chill,
+            num_processes=arguments.np,
+        )
+        evaluation.to_json(json_file)
+        evaluation.to_csv(csv_file)
+    print(f"\n{summary(evaluation)}\n\n{output}\n{table}")
+
+
+def summary(evaluation: Evaluation) -> str:
+    """Both kinds of measures as text; fractions are shown in percent."""
+    cases, patients, pooled = evaluation.cases, evaluation.patients, evaluation.pooled
+    lines = [
+        f"{_number(cases, 'case')} of {_number(patients, 'patient')}, foreground {list(evaluation.labels)}",
+        "",
+        "PCLT20K protocol: pixels of all cases pooled, mean HD95 of slices in pixels",
+        f"{'IoU %':>10}{'Dice %':>10}{'Acc %':>10}{'HD95':>10}",
+        _percent(pooled.overlap.iou)
+        + _percent(pooled.overlap.dice)
+        + _percent(pooled.overlap.balanced_accuracy)
+        + _shown(pooled.hausdorff95),
+        "",
+        f"{'Mean':<16}{'over cases':>10}{'defined':>10}{'over patients':>18}{'defined':>10}",
+    ]
+    for measure in MEASURES:
+        unit = "%" if measure.kind == "fraction" else measure.unit(evaluation.units)
+        over_cases, over_patients = evaluation.mean_over_cases(measure), evaluation.mean_over_patients(measure)
+        lines.append(
+            f"{f'{measure.title} {unit}':<16}{_value(measure, over_cases)}{over_cases.defined:>10}"
+            f"{'':>8}{_value(measure, over_patients)}{over_patients.defined:>10}"
+        )
+    if len(patients) == 1 < len(cases):
+        lines += [
+            "",
+            f"All cases were taken for one patient's, {patients[0].identifier}, the text before the first underscore. "
+            "If they are not, give the patient of each with --patients.",
+        ]
+    return "\n".join(lines)
+
+
+def _value(measure: Measure, mean: Mean) -> str:
+    return _percent(mean.value) if measure.kind == "fraction" else _shown(mean.value)
+
+
+def _percent(fraction: float) -> str:
+    return _shown(100 * fraction)
+
+
+def _shown(value: float) -> str:
+    return f"{'-' if math.isnan(value) else f'{value:.2f}':>10}"
+
+
+def _number(things: Sequence[object], name: str) -> str:
+    return f"{len(things)} {name}{'s' * (len(things) != 1)}"

@@ -1,0 +1,118 @@
+"""Folders of predictions against folders of label files, cases in parallel."""
+
+import multiprocessing
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from tqdm import tqdm
+
+from nnunetv2_cipa.errors import InputError
+
+from .label_folders import LabelFormat, Pair, find_label_format, find_pairs
+from .label_images import MaskPair, read_pair
+from .lesions import lesions
+from .overlap import overlap
+from .records import Case, volumes
+from .results import Evaluation
+from .surface_distances import slice_hausdorff95, surface_distances
+
+
+def evaluate_folders(
+    reference: Path,
+    prediction: Path,
+    *,
+    foreground: Sequence[int] | None = None,
+    dataset_json: Path | None = None,
+    patients: Mapping[str, str] | None = None,
+    allow_missing: bool = False,
+    num_processes: int = 1,
+) -> Evaluation:
+    """Measure every prediction of a folder against the label file of the same name.
+
+    Args:
+        reference: Folder of label files, in any format that nnU-Net reads.
+        prediction: Folder of predictions in the same format.
+        foreground: Label values that together are the foreground; by default the dataset's only one, without a
+            dataset.json 1.
+        dataset_json: The dataset's; by default the one in `prediction`, else the one beside `reference`.
+        patients: Patient of each case; by default the text of its identifier before the first underscore.
+        allow_missing: Leave out references without a prediction, for the validation folder of one fold.
+        num_processes: How many cases are measured at a time. From 2 on, a script that calls this needs the usual
+            `if __name__ == "__main__":`.
+
+    Raises:
+        InputError: cases are missing or extra, files are unreadable, on different grids, or have values that are no
+            labels. The message names every offender.
+    """
+    format_ = find_label_format(reference, prediction, foreground, dataset_json)
+    pairs = find_pairs(reference, prediction, format_.ending, patients=patients, allow_missing=allow_missing)
+    return evaluate_pairs(pairs, format_, num_processes=num_processes)
+
+
+def evaluate_pairs(pairs: Sequence[Pair], label_format: LabelFormat, *, num_processes: int = 1) -> Evaluation:
+    """Measure pairs from wherever they come, such as the validation folders of all folds.
+
+    Raises:
+        InputError: as for `evaluate_folders`.
+    """
+    if num_processes < 1:
+        raise InputError(f"{num_processes} cases at a time is not possible: choose -np from 1 on.")
+    results = _in_parallel(pairs, label_format, num_processes)
+    cases = [result for result in results if isinstance(result, Case)]
+    faults = [result for result in results if isinstance(result, str)]
+    if faults:
+        raise InputError("\n".join([f"{len(faults)} of {len(pairs)} cases cannot be evaluated.", *faults]))
+    if len({(len(case.shape), case.spacing is None) for case in cases}) > 1:
+        flat = [case.identifier for case in cases if len(case.shape) == 2]
+        raise InputError(f"Slices and volumes cannot be evaluated together. Slices are {', '.join(flat)}.")
+    return Evaluation(tuple(cases), label_format.labels.foreground)
+
+
+def measure_case(pair: Pair, masks: MaskPair) -> Case:
+    """Take all measurements of one case."""
+    reference, prediction = masks.reference, masks.prediction
+    counts = overlap(reference, prediction, masks.counted)
+    found = lesions(reference, prediction)
+    slices = (len(reference), *reference.shape[1:]) if reference.ndim == 3 else (1, *reference.shape)
+    hausdorff95 = [
+        slice_hausdorff95(*both) for both in zip(reference.reshape(slices), prediction.reshape(slices), strict=True)
+    ]
+    return Case(
+        overlap=counts,
+        lesions=found,
+        volumes=volumes(counts, found, masks.spacing),
+        distances=surface_distances(reference, prediction, masks.spacing),
+        identifier=pair.identifier,
+        patient=pair.patient,
+        reference_file=str(pair.reference),
+        prediction_file=str(pair.prediction),
+        shape=reference.shape,
+        spacing=masks.spacing,
+        slices=len(hausdorff95),
+        slice_hausdorff95=sum(hausdorff95) / len(hausdorff95),
+    )
+
+
+def _in_parallel(pairs: Sequence[Pair], label_format: LabelFormat, num_processes: int) -> list[Case | str]:
+    """A case for each pair, or what is wrong with it, in their order."""
+    measure = partial(_case_or_fault, label_format=label_format)
+    num_processes = min(num_processes, len(pairs))
+    if num_processes == 1:
+        return list(_with_progress(map(measure, pairs), len(pairs)))
+    with ProcessPoolExecutor(num_processes, multiprocessing.get_context("spawn")) as pool:
+        chunk = min(32, -(-len(pairs) // (4 * num_processes)))
+        return list(_with_progress(pool.map(measure, pairs, chunksize=chunk), len(pairs)))
+
+
+def _with_progress(results: Iterable[Case | str], total: int) -> Iterable[Case | str]:
+    return tqdm(results, total=total, desc="evaluate")
+
+
+def _case_or_fault(pair: Pair, label_format: LabelFormat) -> Case | str:
+    try:
+        masks = read_pair(pair.reference, pair.prediction, label_format.reader, label_format.labels)
+    except InputError as error:
+        return str(error)
+    return measure_case(pair, masks)

@@ -1,0 +1,206 @@
+"""Folders of label files: their format, which prediction belongs to which reference, and whose it is."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nnunetv2_cipa.errors import InputError
+
+from .label_images import Labels
+
+
+@dataclass(frozen=True)
+class LabelFormat:
+    """How to read the label files of a dataset.
+
+    Attributes:
+        ending: Of the file names, with the dot.
+        reader: nnU-Net's class for such files.
+        labels: What their values mean.
+    """
+
+    ending: str
+    reader: type[Any]
+    labels: Labels
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A label file and its prediction."""
+
+    identifier: str
+    patient: str
+    reference: Path
+    prediction: Path
+
+
+def find_label_format(
+    reference: Path, prediction: Path, foreground: Sequence[int] | None = None, dataset_json: Path | None = None
+) -> LabelFormat:
+    """Determine the format of two folders.
+
+    It is read from the dataset.json given, else from the one in `prediction`, where nnU-Net leaves a copy, else from
+    the one beside `reference`, as in nnUNet_raw. Without any, the files' endings tell, and all else is background.
+
+    Args:
+        reference: Folder of label files.
+        prediction: Folder of predictions.
+        foreground: Label values that together are the foreground; by default the dataset's only one, without a
+            dataset.json 1.
+        dataset_json: The dataset's.
+
+    Raises:
+        InputError: the format remains open, or is none that nnU-Net reads.
+    """
+    for folder in (reference, prediction):
+        if not folder.is_dir():
+            raise InputError(f"{folder} is not a folder.")
+    nearby = (prediction / "dataset.json", reference.resolve().parent / "dataset.json")
+    file = dataset_json or next(filter(Path.is_file, nearby), None)
+    if file is None:
+        content: dict[str, Any] = {"file_ending": _common_ending(reference, prediction)}
+        values = tuple(sorted(set(foreground or (1,))))
+        labels = Labels(values, frozenset({0, *values}))
+    else:
+        content = _read_json(file)
+        labels = _labels_of_dataset(content, file, foreground)
+    return LabelFormat(content["file_ending"], _reader(content, file), labels)
+
+
+def find_pairs(
+    reference: Path,
+    prediction: Path,
+    ending: str,
+    *,
+    patients: Mapping[str, str] | None = None,
+    allow_missing: bool = False,
+) -> list[Pair]:
+    """Pair the files of two folders by name.
+
+    Args:
+        reference: Folder of label files.
+        prediction: Folder of predictions.
+        ending: Of the file names; other files are not looked at.
+        patients: Patient of each case; by default the text of its identifier before the first underscore.
+        allow_missing: Leave out references without a prediction, for the validation folder of one fold.
+
+    Returns:
+        Pairs in the order of their names, numbers in them taken as numbers.
+
+    Raises:
+        InputError: there are no files, predictions are missing or extra, or `patients` lacks cases. All are named.
+    """
+    references, predictions = _cases(reference, ending), _cases(prediction, ending)
+    for folder, cases in ((reference, references), (prediction, predictions)):
+        if not cases:
+            raise InputError(f"{folder} has no {ending} file.")
+    missing = [] if allow_missing else sorted(references.keys() - predictions, key=_natural)
+    extra = sorted(predictions.keys() - references, key=_natural)
+    paired = sorted(predictions.keys() & references, key=_natural)
+    homeless = [] if patients is None else [case for case in paired if case not in patients]
+    lines = [
+        line
+        for what, cases in (
+            (f"in {reference}, but not predicted in {prediction}", missing),
+            (f"predicted in {prediction}, but not in {reference}", extra),
+            ("without a patient in the list of patients", homeless),
+        )
+        if cases
+        for line in (f"{what} ({len(cases)}):", *(f"    {case}" for case in cases))
+    ]
+    if lines:
+        hint = ["Cases without a prediction can be left out with --chill."] if missing else []
+        raise InputError("\n".join(["References and predictions must be of the same cases.", *hint, *lines]))
+    return [
+        Pair(case, patient_of(case) if patients is None else patients[case], references[case], predictions[case])
+        for case in paired
+    ]
+
+
+def patient_of(identifier: str) -> str:
+    """The text before the first underscore, as PCLT20K's slices are named."""
+    return identifier.partition("_")[0]
+
+
+def read_patients(file: Path) -> dict[str, str]:
+    """Read a JSON file that gives each case identifier its patient.
+
+    Raises:
+        InputError: it is not there, or is something else.
+    """
+    patients = _read_json(file)
+    if not all(isinstance(patient, str) for patient in patients.values()):
+        raise InputError(f'{file} must give each case identifier its patient, as in {{"case_1": "Ada"}}.')
+    return patients
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise InputError(f"{file} is not valid JSON: {error}.") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{file} must hold an object, in curly brackets.")
+    return content
+
+
+def _labels_of_dataset(content: dict[str, Any], file: Path, foreground: Sequence[int] | None) -> Labels:
+    """Labels of a dataset.json, a region's being all of its values."""
+    values: set[int] = set()
+    ignored: int | None = None
+    try:
+        content["file_ending"].lower()
+        for name, value in content["labels"].items():
+            if name == "ignore":
+                ignored = int(value)
+            else:
+                values.update(map(int, value if isinstance(value, list) else [value]))
+    except (KeyError, AttributeError, TypeError, ValueError) as error:
+        raise InputError(f"{file} is no dataset.json of nnU-Net v2: look at file_ending and labels.") from error
+    known = sorted(values - {0})
+    if foreground is None and len(known) != 1:
+        raise InputError(f"{file} has the labels {known}: say with -l which of them are the foreground.")
+    if foreground is not None and not values.issuperset(foreground):
+        raise InputError(f"{file} has the labels {known}: -l {' '.join(map(str, foreground))} names others.")
+    return Labels(tuple(sorted(set(foreground or known))), frozenset({0, *values}), ignored)
+
+
+def _reader(content: dict[str, Any], file: Path | None) -> type[Any]:
+    """Have nnU-Net choose its reader."""
+    from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
+
+    try:
+        return determine_reader_writer_from_dataset_json(content, verbose=False)
+    except RuntimeError as error:
+        raise InputError(f"{file}: nnU-Net has no reader for {content['file_ending']} files.") from error
+
+
+def _common_ending(reference: Path, prediction: Path) -> str:
+    """The one ending, of those nnU-Net reads, that occurs in both folders."""
+    from nnunetv2.imageio.reader_writer_registry import LIST_OF_IO_CLASSES
+
+    readable = dict.fromkeys(ending for reader in LIST_OF_IO_CLASSES for ending in reader.supported_file_endings)
+    common = [ending for ending in readable if _cases(reference, ending) and _cases(prediction, ending)]
+    if len(common) != 1:
+        found = "several kinds of label files" if common else "no label files of the same kind"
+        raise InputError(
+            f"{reference} and {prediction} hold {found} ({', '.join(common or readable)}). "
+            "Check the folders, or give the dataset's dataset.json with -djfile."
+        )
+    return common[0]
+
+
+def _cases(folder: Path, ending: str) -> dict[str, Path]:
+    """Files by case identifier; hidden ones are not looked at."""
+    files = (file for file in folder.iterdir() if file.name.endswith(ending) and not file.name.startswith("."))
+    return {file.name.removesuffix(ending): file for file in files}
+
+
+def _natural(identifier: str) -> list[tuple[int, str]]:
+    """Sort key that takes numbers as numbers: `0001_9` before `0001_10`."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", identifier)]

@@ -1,0 +1,135 @@
+"""Label files, read with nnU-Net's own readers, and turned into the masks that are compared."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnunetv2_cipa.errors import InputError
+
+from .overlap import Mask
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Which label values mean what.
+
+    Attributes:
+        foreground: Those that together are the foreground.
+        allowed: All that may occur, the foreground's among them.
+        ignored: The value of pixels that are not to be counted, as nnU-Net's ignore label; only references have it.
+    """
+
+    foreground: tuple[int, ...] = (1,)
+    allowed: frozenset[int] = frozenset({0, 1})
+    ignored: int | None = None
+
+
+@dataclass(frozen=True)
+class LabelImage:
+    """A label file.
+
+    Attributes:
+        values: `(H, W)` or `(D, H, W)`.
+        spacing: Distance between pixels in mm along the same axes, None where the file has none.
+        placement: Origin and direction cosines in the patient's space, empty where the file has none.
+    """
+
+    values: NDArray[np.float32]
+    spacing: tuple[float, ...] | None
+    placement: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class MaskPair:
+    """Foreground of a reference and of its prediction, on one grid.
+
+    Attributes:
+        reference: `(H, W)` or `(D, H, W)`.
+        prediction: The same shape.
+        counted: Pixels that count; None if all do. Neither mask has any other pixel.
+        spacing: Distance between pixels in mm, None where the files have none.
+    """
+
+    reference: Mask
+    prediction: Mask
+    counted: Mask | None
+    spacing: tuple[float, ...] | None
+
+
+def read_pair(reference_file: Path, prediction_file: Path, reader: type[Any], labels: Labels) -> MaskPair:
+    """Read a label file and its prediction with one of nnU-Net's readers, and check that they fit each other.
+
+    Raises:
+        InputError: a file is unreadable or has values that are not allowed, or the two are on different grids. The
+            message has a line for each fault.
+    """
+    also_ignored = labels.allowed if labels.ignored is None else labels.allowed | {labels.ignored}
+    faults: list[str] = []
+    images: list[LabelImage] = []
+    for file, allowed in ((reference_file, also_ignored), (prediction_file, labels.allowed)):
+        try:
+            images.append(_read(file, reader, allowed))
+        except InputError as error:
+            faults.append(str(error))
+    if faults:
+        raise InputError("\n".join(faults))
+    if difference := _difference(*images):
+        raise InputError(f"{prediction_file} does not fit {reference_file}: {difference}")
+    reference, prediction = (np.isin(image.values, labels.foreground) for image in images)
+    if labels.ignored is None:
+        return MaskPair(reference, prediction, None, images[0].spacing)
+    counted = images[0].values != labels.ignored
+    return MaskPair(reference, prediction & counted, counted, images[0].spacing)
+
+
+def _read(file: Path, reader: type[Any], allowed: frozenset[int]) -> LabelImage:
+    try:
+        values, properties = reader().read_seg(str(file))
+    except Exception as error:  # each reader raises what its libraries do
+        reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
+        raise InputError(f"{file} cannot be read: {reason}") from error
+    if len(values) != 1:
+        raise InputError(f"{file} has {len(values)} channels: a label file has one")
+    if not np.isin(values, list(allowed)).all():
+        wrong = np.setdiff1d(values, list(allowed))
+        shown = ", ".join(f"{value:g}" for value in wrong[:5]) + ", ..." * (len(wrong) > 5)
+        raise InputError(f"{file} has values that are no labels: {shown} (labels: {_listed(allowed)})")
+    return _label_image(values[0], properties)
+
+
+def _label_image(values: NDArray[np.float32], properties: dict[str, Any]) -> LabelImage:
+    """Undo what nnU-Net's readers add to slices: a first axis, and a spacing along it."""
+    spacing = tuple(float(length) for length in properties["spacing"])
+    if "sitk_stuff" in properties:
+        stored = properties["sitk_stuff"]
+        placement = (*stored["origin"], *stored["direction"])
+        if len(stored["spacing"]) == 2:
+            return LabelImage(values[0], spacing[1:], placement)
+        return LabelImage(values, spacing, placement)
+    if "nibabel_stuff" in properties:
+        stored = properties["nibabel_stuff"]
+        affine = stored.get("reoriented_affine", stored["original_affine"])
+        return LabelImage(values, spacing, tuple(np.ravel(affine).tolist()))
+    return LabelImage(values[0] if len(values) == 1 else values, None, ())  # pictures: nnU-Net made their spacing up
+
+
+def _difference(reference: LabelImage, prediction: LabelImage) -> str:
+    """What makes two grids different, nothing if they are the same."""
+    if prediction.values.shape != reference.values.shape:
+        return f"it has {_size(prediction)} pixels, not {_size(reference)}"
+    if not np.allclose(prediction.spacing or (), reference.spacing or (), rtol=1e-3):
+        return f"its spacing is {prediction.spacing} mm, not {reference.spacing} mm"
+    if not np.allclose(prediction.placement, reference.placement, rtol=1e-4, atol=1e-2):
+        return "it lies elsewhere in space (origin or direction)"
+    return ""
+
+
+def _size(image: LabelImage) -> str:
+    return "x".join(map(str, image.values.shape))
+
+
+def _listed(labels: frozenset[int]) -> str:
+    return ", ".join(map(str, sorted(labels)))

@@ -1,0 +1,74 @@
+"""Counts and what follows from them, against scikit-learn."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics
+
+from nnunetv2_cipa.evaluation.overlap import Overlap, bounding_box, overlap
+
+
+@given(data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_agrees_with_scikit_learn(masks, data):
+    reference, prediction = data.draw(masks())
+    found = overlap(reference, prediction)
+    expected = metrics.confusion_matrix(reference.ravel(), prediction.ravel(), labels=[False, True])
+    assert [
+        [found.true_negatives, found.false_positives],
+        [found.false_negatives, found.true_positives],
+    ] == expected.tolist()
+    for ours, theirs in (
+        (found.dice, metrics.f1_score),
+        (found.sensitivity, metrics.recall_score),
+        (found.precision, metrics.precision_score),
+    ):
+        np.testing.assert_allclose(ours, theirs(reference.ravel(), prediction.ravel(), zero_division=np.nan))
+    if reference.any() or prediction.any():
+        np.testing.assert_allclose(found.iou, metrics.jaccard_score(reference.ravel(), prediction.ravel()))
+    if reference.any() and not reference.all():
+        np.testing.assert_allclose(
+            found.balanced_accuracy, metrics.balanced_accuracy_score(reference.ravel(), prediction.ravel())
+        )
+
+
+def test_by_hand():
+    found = Overlap(true_positives=6, false_positives=2, false_negatives=4, true_negatives=88)
+    assert (found.reference, found.prediction) == (10, 8)
+    assert found.dice == pytest.approx(12 / 18)
+    assert found.iou == pytest.approx(6 / 12)
+    assert found.sensitivity == pytest.approx(0.6)
+    assert found.precision == pytest.approx(0.75)
+    assert found.specificity == pytest.approx(88 / 90)
+    assert found.balanced_accuracy == pytest.approx((0.6 + 88 / 90) / 2)
+
+
+def test_undefined_where_nothing_is_to_be_divided_by():
+    empty = Overlap(true_negatives=9)
+    assert all(map(math.isnan, (empty.dice, empty.iou, empty.sensitivity, empty.precision, empty.balanced_accuracy)))
+    false_alarm = Overlap(false_positives=1, true_negatives=8)
+    assert (false_alarm.dice, false_alarm.iou, false_alarm.precision) == (0, 0, 0)
+    assert math.isnan(false_alarm.sensitivity)
+    missed = Overlap(false_negatives=1, true_negatives=8)
+    assert (missed.dice, missed.iou, missed.sensitivity) == (0, 0, 0)
+    assert math.isnan(missed.precision)
+
+
+def test_sum_is_the_overlap_of_both_images():
+    rng = np.random.default_rng(0)
+    reference, prediction = rng.random((2, 2, 5, 7)) < 0.4
+    assert overlap(reference, prediction) == overlap(reference[0], prediction[0]) + overlap(reference[1], prediction[1])
+
+
+def test_leaves_out_what_does_not_count():
+    reference, prediction = np.array([[1, 1, 0, 0]], dtype=bool), np.array([[1, 0, 1, 0]], dtype=bool)
+    assert overlap(reference, prediction, np.array([[1, 0, 0, 1]], dtype=bool)) == Overlap(1, 0, 0, 1)
+
+
+def test_bounding_box():
+    mask = np.zeros((5, 6, 7), dtype=bool)
+    mask[1, 5, 2] = mask[3, 4, 2] = True
+    assert bounding_box(mask) == (slice(1, 4), slice(4, 6), slice(2, 3))

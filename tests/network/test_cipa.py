@@ -75,7 +75,9 @@ def test_variants_grow():
     assert parameter_count() < parameter_count(variant="small") < parameter_count(variant="base")
 
 
-@pytest.mark.parametrize("options", [{}, {"use_crm": False}, {"use_dcim": False}, {"use_crm": False, "use_dcim": False}])
+@pytest.mark.parametrize(
+    "options", [{}, {"use_crm": False}, {"use_dcim": False}, {"use_crm": False, "use_dcim": False}]
+)
 def test_every_parameter_gets_a_gradient(options):
     """DistributedDataParallel fails on parameters without one."""
     network = CIPA((64, 64), **options)

@@ -180,6 +180,8 @@ def check_devices(report: Report) -> list[str]:
     report.fact("cpu", f"{os.cpu_count()} cores, {torch.get_num_threads()} threads for PyTorch")
     for variable, default in (("nnUNet_def_n_proc", "8"), ("nnUNet_n_proc_DA", "12, at most the number of cores")):
         report.fact(variable, os.environ.get(variable, f"not set (nnU-Net takes {default})"))
+    if os.environ.get("nnUNet_n_proc_DA") == "0":
+        report.note("nnUNet_n_proc_DA=0 is for training; nnU-Net can't plan with it. Plan with 1.")
     if not torch.cuda.is_available():
         driver = "though nvidia-smi is there: driver and PyTorch may not fit" if shutil.which("nvidia-smi") else ""
         report.note(f"No GPU that PyTorch can use{', ' * bool(driver)}{driver}.")
@@ -229,11 +231,9 @@ def check_folders(report: Report) -> None:
         folder = os.environ.get(variable)
         report.fact(variable, folder or "not set")
         fault = _fault_of_folder(variable, folder)
-        if fault is None:
-            continue
-        if variable == "nnUNet_raw":
+        if fault and variable == "nnUNet_raw":
             report.note(f"Converting and planning need nnUNet_raw. {' '.join(fault)}")
-        else:
+        elif fault:
             report.problem(*fault)
 
 

@@ -176,6 +176,12 @@ class TestDevices:
         assert number == 0
         assert "-device cpu" in shown
 
+    def test_setting_that_breaks_planning(self, problems, monkeypatch):
+        monkeypatch.setenv("nnUNet_n_proc_DA", "0")
+        assert "can't plan" in problems(doctor.check_devices)[1]
+        monkeypatch.setenv("nnUNet_n_proc_DA", "1")
+        assert "can't plan" not in problems(doctor.check_devices)[1]
+
     def test_broken_torch(self, problems, monkeypatch):
         monkeypatch.setitem(sys.modules, "torch", None)
         number, shown = problems(lambda report: doctor.check_scan(report, doctor.check_devices(report)))

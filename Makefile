@@ -14,6 +14,7 @@ PROJECT := $(VENV)/.nnunetv2_cipa
 TOOLS := $(VENV)/.nnunetv2_cipa-dev
 IN_VENV = . "$(VENV)/bin/activate" &&
 
+.DELETE_ON_ERROR:
 .PHONY: help demo test lint
 
 help:

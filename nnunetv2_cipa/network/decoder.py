@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from dynamic_network_architectures.building_blocks.regularization import DropPath
 from torch import Tensor, nn
 
+from nnunetv2_cipa.network.recomputed import Recomputed
 from nnunetv2_cipa.network.state_space import SS2D
 
 STATE_SIZE = 4
@@ -84,7 +85,7 @@ class Upsampling(nn.Module):
         return self.norm(_double(self.projection(x)))
 
 
-class Head(nn.Module):
+class Head(Recomputed):
     """From the finest map to the image's grid, twice bilinear: (B, H, W, C) to (B, 4H, 4W, C).
 
     The second projection is defined between the two interpolations; being linear in the channels alone it commutes
@@ -97,7 +98,7 @@ class Head(nn.Module):
         self.projection2 = nn.Linear(channels, channels, bias=False)
         self.norm = nn.LayerNorm(channels)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def compute(self, x: Tensor) -> Tensor:
         """Map (B, H, W, C) to (B, 4H, 4W, C)."""
         return self.norm(_double(_double(self.projection2(self.projection1(x)))))
 
@@ -121,7 +122,7 @@ class DecoderBlock(nn.Module):
         return x * self.attention_scale + self.attention(self.attention_norm(x))
 
 
-class ChannelAttentionBlock(nn.Module):
+class ChannelAttentionBlock(Recomputed):
     """Two 3x3 convolutions, then a weight per channel from the map's average and maximum; (B, H, W, C) to the same."""
 
     def __init__(self, channels: int) -> None:
@@ -137,7 +138,7 @@ class ChannelAttentionBlock(nn.Module):
             nn.Conv2d(channels // 30, channels, kernel_size=1, bias=False),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def compute(self, x: Tensor) -> Tensor:
         """Map (B, H, W, C) to (B, H, W, C)."""
         x = self.convolutions(x.permute(0, 3, 1, 2))
         average, maximum = x.mean(dim=(2, 3), keepdim=True), x.amax(dim=(2, 3), keepdim=True)

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nnunetv2_cipa.network.recomputed import Recomputed
 from nnunetv2_cipa.scan import selective_scan_2d
 
 DELTA_RANGE = (1e-3, 1e-1)
@@ -57,7 +58,7 @@ class DirectionalScan(nn.Module):
         return selective_scan_2d(x, delta, -torch.exp(self.A_log), B, C, self.D, self.delta_bias)
 
 
-class SS2D(nn.Module):
+class SS2D(Recomputed):
     """2D selective scan layer (VMamba), `(B, H, W, C)` to the same shape.
 
     Args:
@@ -74,7 +75,7 @@ class SS2D(nn.Module):
         self.output_norm = nn.LayerNorm(inner)
         self.output_projection = nn.Linear(inner, channels, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def compute(self, x: Tensor) -> Tensor:
         """Map (B, H, W, C) to (B, H, W, C)."""
         x, gate = self.input_projection(x).chunk(2, dim=-1)  # each (B, H, W, 2C)
         x = self.convolution(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)

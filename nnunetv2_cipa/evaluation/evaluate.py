@@ -76,6 +76,11 @@ def run(arguments: Namespace) -> None:
         evaluation.to_json(json_file)
         evaluation.to_csv(csv_file)
     print(f"\n{summary(evaluation)}\n\n{output}\n{table}")
+    if arguments.patients is None and len(evaluation.patients) == 1 < len(evaluation.cases):
+        print(
+            f"\nAll cases were taken for one patient's, {evaluation.patients[0].identifier}, as their names are the "
+            "same up to the first underscore. If they are not, give the patient of each with --patients."
+        )
 
 
 def summary(evaluation: Evaluation) -> str:
@@ -100,12 +105,6 @@ def summary(evaluation: Evaluation) -> str:
             f"{f'{measure.title} {unit}':<16}{_value(measure, over_cases)}{over_cases.defined:>10}"
             f"{'':>8}{_value(measure, over_patients)}{over_patients.defined:>10}"
         )
-    if len(patients) == 1 < len(cases):
-        lines += [
-            "",
-            f"All cases were taken for one patient's, {patients[0].identifier}, the text before the first underscore. "
-            "If they are not, give the patient of each with --patients.",
-        ]
     return "\n".join(lines)
 
 

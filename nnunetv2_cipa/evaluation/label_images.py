@@ -1,5 +1,6 @@
 """Label files, read with nnU-Net's own readers, and turned into the masks that are compared."""
 
+import gzip
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,8 @@ def read_pair(reference_file: Path, prediction_file: Path, reader: type[Any], la
 
 def _read(file: Path, reader: type[Any], allowed: frozenset[int]) -> LabelImage:
     try:
+        if file.suffix == ".gz":
+            _decompress(file)
         values, properties = reader().read_seg(str(file))
     except Exception as error:  # each reader raises what its libraries do
         reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
@@ -98,6 +101,13 @@ def _read(file: Path, reader: type[Any], allowed: frozenset[int]) -> LabelImage:
         shown = ", ".join(f"{value:g}" for value in wrong[:5]) + ", ..." * (len(wrong) > 5)
         raise InputError(f"{file} has values that are no labels: {shown} (labels: {_listed(allowed)})")
     return _label_image(values[0], properties)
+
+
+def _decompress(file: Path) -> None:
+    """Make sure that a file is complete: SimpleITK takes what a torn .nii.gz lacks for background, without a word."""
+    with gzip.open(file) as stream:
+        while stream.read(2**20):
+            pass
 
 
 def _label_image(values: NDArray[np.float32], properties: dict[str, Any]) -> LabelImage:

@@ -32,21 +32,33 @@ def choose_backend(device: torch.device, dtype: torch.dtype = torch.float32, nam
     Raises:
         InputError: the named backend does not exist, is not available or can't handle such tensors.
     """
+    return BACKENDS[_choose_index(device, dtype, name)]
+
+
+def _find_index(device: torch.device, dtype: torch.dtype, name: str | None) -> int:
     asked_by = "backend=" if name else f"{ENVIRONMENT_VARIABLE}="
     name = name or os.environ.get(ENVIRONMENT_VARIABLE)
     if not name:
         return next(
-            backend for backend in BACKENDS if backend.supports(device, dtype) and backend.unavailable_reason() is None
+            index
+            for index, backend in enumerate(BACKENDS)
+            if backend.supports(device, dtype) and backend.unavailable_reason() is None
         )
-    backend = next((backend for backend in BACKENDS if backend.name == name), None)
-    if backend is None:
-        known = ", ".join(backend.name for backend in BACKENDS)
-        raise InputError(f"{asked_by}{name}: there is no such selective-scan backend. Choose one of: {known}.")
-    if reason := backend.unavailable_reason():
+    names = [backend.name for backend in BACKENDS]
+    if name not in names:
+        raise InputError(
+            f"{asked_by}{name}: there is no such selective-scan backend, choose one of {', '.join(names)}."
+        )
+    index = names.index(name)
+    if reason := BACKENDS[index].unavailable_reason():
         raise InputError(f"{asked_by}{name}: this selective-scan backend is not available. {reason}")
-    if not backend.supports(device, dtype):
+    if not BACKENDS[index].supports(device, dtype):
         raise InputError(
             f"{asked_by}{name}: this selective-scan backend can't scan {str(dtype).removeprefix('torch.')} tensors on "
             f"the device '{device}'. Leave the choice open, or choose 'torch', which takes any device and dtype."
         )
-    return backend
+    return index
+
+
+# torch.compile need not look into the search: a graph keeps the backend that was chosen when it was traced.
+_choose_index = torch.compiler.assume_constant_result(_find_index)

@@ -1,7 +1,7 @@
 """Backends whose implementation scans sequences: both public scans as operators, made from one kernel."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor
@@ -46,17 +46,39 @@ class SequenceBackend(Backend):
         return self._scan_2d(x, delta, A, B, C, D, delta_bias, True)[0]
 
 
+class _Context(Protocol):
+    """The parts of autograd's context that are used."""
+
+    delta_softplus: bool
+    saved_tensors: tuple[Tensor, ...]
+
+    def save_for_backward(self, *tensors: Tensor) -> None: ...
+
+    def set_materialize_grads(self, value: bool) -> None: ...
+
+
+def _unpack(arguments: tuple[Tensor | bool, ...]) -> tuple[ScanTensors, bool]:
+    *tensors, delta_softplus = arguments
+    return ScanTensors(*cast(list[Tensor], tensors)), bool(delta_softplus)
+
+
 def _operator(name: str, kernel: SequenceKernel, layout: Layout) -> Callable[..., tuple[Tensor, Tensor]]:
     """Register `nnunetv2_cipa::name`, which returns the public output and the states, and its backward."""
 
-    def forward(*arguments: Any) -> tuple[Tensor, Tensor]:
-        inputs, delta_softplus = ScanTensors(*arguments[:7]), arguments[7]
+    def forward(*arguments: Tensor | bool) -> tuple[Tensor, Tensor]:
+        inputs, delta_softplus = _unpack(arguments)
         with torch.autocast(inputs.u.device.type, enabled=False):
             y, states = kernel.forward(layout.inputs_to_kernel(inputs), delta_softplus)
             return layout.output_from_kernel(y, inputs).contiguous(), states
 
-    def backward(grad_y: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
-        inputs, delta_softplus, states = ScanTensors(*arguments[:7]), *arguments[7:]
+    def forward_shapes(*arguments: Tensor | bool) -> tuple[Tensor, Tensor]:
+        inputs, _ = _unpack(arguments)
+        states_shape = kernel.states_shape(layout.inputs_to_kernel(inputs))
+        dtype = compute_dtype(inputs.u)
+        return inputs.u.new_empty(inputs.u.shape, dtype=dtype), inputs.u.new_empty(states_shape, dtype=dtype)
+
+    def backward(grad_y: Tensor, states: Tensor, *arguments: Tensor | bool) -> tuple[Tensor, ...]:
+        inputs, delta_softplus = _unpack(arguments)
         with torch.autocast(inputs.u.device.type, enabled=False):
             grad_sequences = layout.output_to_kernel(grad_y, inputs)
             gradients = kernel.backward(grad_sequences, layout.inputs_to_kernel(inputs), delta_softplus, states)
@@ -65,25 +87,16 @@ def _operator(name: str, kernel: SequenceKernel, layout: Layout) -> Callable[...
                 gradient.to(tensor.dtype).contiguous() for gradient, tensor in zip(public, inputs, strict=True)
             )
 
-    def forward_shapes(*arguments: Any) -> tuple[Tensor, Tensor]:
-        inputs = ScanTensors(*arguments[:7])
-        states_shape = kernel.states_shape(layout.inputs_to_kernel(inputs))
-        dtype = compute_dtype(inputs.u)
-        return inputs.u.new_empty(inputs.u.shape, dtype=dtype), inputs.u.new_empty(states_shape, dtype=dtype)
+    def backward_shapes(grad_y: Tensor, states: Tensor, *arguments: Tensor | bool) -> tuple[Tensor, ...]:
+        return tuple(tensor.new_empty(tensor.shape) for tensor in _unpack(arguments)[0])
 
-    def backward_shapes(grad_y: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
-        return tuple(tensor.new_empty(tensor.shape) for tensor in arguments[:7])
-
-    def keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    def keep(ctx: _Context, inputs: tuple[Tensor | bool, ...], output: tuple[Tensor, Tensor]) -> None:
+        tensors, ctx.delta_softplus = _unpack(inputs)
+        ctx.save_for_backward(output[1], *tensors)
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*inputs[:7], output[1])
-        ctx.delta_softplus = inputs[7]
 
-    def differentiate(ctx: Any, grad_y: Tensor | None, _: Tensor | None) -> tuple[Tensor | None, ...]:
-        if grad_y is None:
-            return (None,) * 8
-        *inputs, states = ctx.saved_tensors
-        return *scan_backward(grad_y, *inputs, ctx.delta_softplus, states), None
+    def differentiate(ctx: _Context, grad_y: Tensor, grad_states: None) -> tuple[Tensor | None, ...]:
+        return *scan_backward(grad_y, *ctx.saved_tensors, ctx.delta_softplus), None
 
     scan = torch.library.custom_op(
         f"nnunetv2_cipa::{name}", forward, mutates_args=(), schema=f"({_INPUTS}) -> (Tensor, Tensor)"
@@ -92,7 +105,7 @@ def _operator(name: str, kernel: SequenceKernel, layout: Layout) -> Callable[...
         f"nnunetv2_cipa::{name}_backward",
         backward,
         mutates_args=(),
-        schema=f"(Tensor grad_y, {_INPUTS}, Tensor states) -> ({_GRADIENTS})",
+        schema=f"(Tensor grad_y, Tensor states, {_INPUTS}) -> ({_GRADIENTS})",
     )
     scan.register_fake(forward_shapes)
     scan_backward.register_fake(backward_shapes)

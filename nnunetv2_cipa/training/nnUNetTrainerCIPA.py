@@ -15,6 +15,8 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.network import CIPA, MODALITIES, VariantName
+from nnunetv2_cipa.network.recomputed import set_recompute
+from nnunetv2_cipa.training.memory import should_recompute
 from nnunetv2_cipa.training.modalities import channel_order
 from nnunetv2_cipa.training.optimization import CosineSchedule, parameter_groups
 
@@ -71,13 +73,17 @@ class nnUNetTrainerCIPA(nnUNetTrainer):
         )
 
     def on_train_start(self) -> None:
-        """Tell the network which channel is CT; pretrained weights may come from a dataset with the other order."""
+        """Tell the network which channel is CT, as pretrained weights may come from a dataset with the other order.
+
+        Also have it recompute activations where keeping them would not fit the device.
+        """
         super().on_train_start()
-        self._bare_network().channel_order.copy_(torch.tensor(self.channel_order))
-        order = ", ".join(
-            f"{name} is channel {number}" for name, number in zip(MODALITIES, self.channel_order, strict=True)
-        )
-        self.print_to_log_file(f"CIPA-{self.variant}: {order}")
+        network = self._bare_network()
+        network.channel_order.copy_(torch.tensor(self.channel_order))
+        recompute = should_recompute(self.variant, self.batch_size, self.configuration_manager.patch_size, self.device)
+        set_recompute(network, recompute)
+        order = ", ".join(f"{name} is channel {n}" for name, n in zip(MODALITIES, self.channel_order, strict=True))
+        self.print_to_log_file(f"CIPA-{self.variant}: {order}; activations are {'recomputed' if recompute else 'kept'}")
 
     def configure_optimizers(self) -> tuple[Optimizer, LRScheduler]:
         """AdamW without decay on norms, biases, A and D; cosine from `initial_lr` towards 0."""

@@ -1,0 +1,37 @@
+"""Whether a training fits its device when every activation is kept."""
+
+import os
+from collections.abc import Sequence
+
+import torch
+
+from nnunetv2_cipa.network import VariantName
+
+# What float32 training keeps for the backward pass, per pixel of the input; measured by benchmarks/training_memory.py.
+KEPT_BYTES_PER_PIXEL: dict[VariantName, int] = {"tiny": 17_000, "small": 27_000, "base": 36_000}
+LARGEST_SHARE = 0.5
+
+
+def should_recompute(variant: VariantName, batch_size: int, patch_size: Sequence[int], device: torch.device) -> bool:
+    """Tell whether the activations of a training step would take more than half of the device's memory.
+
+    Args:
+        variant: of the network.
+        batch_size: images in a step on this device.
+        patch_size: H and W in pixels.
+        device: where the network is trained; of a device whose memory is unknown, too little is assumed.
+    """
+    height, width = patch_size
+    kept = KEPT_BYTES_PER_PIXEL[variant] * batch_size * height * width
+    return kept > LARGEST_SHARE * _memory(device)
+
+
+def _memory(device: torch.device) -> int:
+    """Bytes of memory of the device, 0 if unknown."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory()
+    if device.type == "cpu" and hasattr(os, "sysconf"):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return 0

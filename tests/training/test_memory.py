@@ -1,0 +1,37 @@
+import pytest
+import torch
+
+from nnunetv2_cipa.training import memory
+from nnunetv2_cipa.training.memory import KEPT_BYTES_PER_PIXEL, should_recompute
+
+GIB = 2**30
+
+
+@pytest.fixture
+def device_of(monkeypatch):
+    def make(gib):
+        monkeypatch.setattr(memory, "_memory", lambda device: gib * GIB)
+        return torch.device("cuda")
+
+    return make
+
+
+@pytest.mark.parametrize(("gib", "expected"), [(24, True), (400, False)])
+def test_stock_plan_for_512(device_of, gib, expected):
+    assert should_recompute("tiny", 12, (512, 512), device_of(gib)) is expected
+
+
+def test_small_batches_keep_their_activations(device_of):
+    assert not should_recompute("tiny", 2, (192, 192), device_of(24))
+
+
+def test_larger_variants_need_it_earlier():
+    assert KEPT_BYTES_PER_PIXEL["tiny"] < KEPT_BYTES_PER_PIXEL["small"] < KEPT_BYTES_PER_PIXEL["base"]
+
+
+def test_memory_of_this_machine_is_known():
+    assert memory._memory(torch.device("cpu")) > GIB
+
+
+def test_unknown_devices_recompute():
+    assert should_recompute("tiny", 1, (32, 32), torch.device("xpu"))

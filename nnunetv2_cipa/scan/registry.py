@@ -7,12 +7,13 @@ import torch
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.scan.backend import Backend
 from nnunetv2_cipa.scan.cpu_backend import CpuBackend
+from nnunetv2_cipa.scan.mamba_ssm_backend import MambaSsmBackend
 from nnunetv2_cipa.scan.torch_backend import TorchBackend
 
 ENVIRONMENT_VARIABLE = "NNUNETV2_CIPA_SCAN"
 
 # In order of preference: the first that is available and supports the tensors is chosen.
-BACKENDS: tuple[Backend, ...] = (CpuBackend(), TorchBackend())
+BACKENDS: tuple[Backend, ...] = (MambaSsmBackend(), CpuBackend(), TorchBackend())
 
 
 def backend_status() -> dict[str, str | None]:

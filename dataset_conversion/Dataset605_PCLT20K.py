@@ -75,7 +75,7 @@ def run(arguments: Namespace) -> None:
     print(f"\n{conversion.folder}\nSplit: {conversion.source.split}\n")
     print(conversion.summary)
     if unlisted := conversion.source.unlisted:
-        print(f"\n{len(unlisted)} slices stand in neither list and were left out, {unlisted[0]} for one.")
+        print(f"\nIn neither list and left out: {len(unlisted)} slices, {unlisted[0]} first.")
     if splits := conversion.outdated_splits:
         print(
             f"\nWARNING: {splits} has other folds. nnUNetv2_plan_and_preprocess will stop there with a bare "

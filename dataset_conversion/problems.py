@@ -19,7 +19,7 @@ class Problem(Enum):
     UNREADABLE = "unreadable: replace the files"
     NOT_GREY = "not an 8-bit grey PNG: convert them"
     SIZES = "of different size within a slice: bring the three images onto one grid"
-    MASK_VALUES = "masks with values other than 0 (background) and 255 (tumour): correct them"
+    MASK_VALUES = "masks that are not 0 (background) with 255 (tumour) in places: correct them"
 
 
 class Problems:

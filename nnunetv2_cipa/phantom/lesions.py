@@ -16,25 +16,16 @@ _CALCIUM_HU = 480.0
 
 def add_mimics(random: np.random.Generator, grid: Grid, body: Body) -> None:
     """Draw findings that are no tumours; which of them a patient has is left to chance."""
-    for _ in range(random.integers(0, 3)):  # old inflamed node: hot, calcified
-        node = _grown(random, grid, _pick(random, grid, body.mediastinum), random.uniform(5, 9))
-        inside = (node < 1) & (body.mediastinum | body.lung)
-        body.paint(inside, _SOFT_TISSUE_HU, random.uniform(3, 8))
-        np.copyto(body.hu, np.float32(_CALCIUM_HU), where=inside & (node < 0.8))
-    for _ in range(random.integers(0, 3)):  # scar: cold, calcified
-        scar = _grown(random, grid, _pick(random, grid, body.lung), random.uniform(4, 9))
-        body.paint((scar < 1) & body.lung, _CALCIUM_HU, 0.8)
-    if random.random() < 0.5:  # inflammation: hazy on CT, warm
-        haze = _grown(random, grid, _pick(random, grid, body.lung), random.uniform(14, 30), roughness=0.3)
-        body.paint((haze < 1) & body.lung & (body.hu < -300), -520 + 90 * grid.noise(random, 5), random.uniform(2, 4.5))
-    if random.random() < 0.5:  # collapse: a lukewarm crescent of soft tissue along the back of a lung
-        side = body.lung & (np.sign(grid.x) == random.choice([-1, 1]))
-        back = np.where(side, grid.y, -np.inf).max(axis=1, keepdims=True)
-        thickness = random.uniform(8, 18) * (1 + 0.3 * grid.noise(random, 20))
-        body.paint(side & (grid.y > back - thickness), _SOFT_TISSUE_HU, random.uniform(1.0, 1.8))
-    if random.random() < 0.35 and body.ribs.any():  # healing rib: hot bone
-        callus = _grown(random, grid, _pick(random, grid, body.ribs), random.uniform(9, 15))
-        np.copyto(body.suv, np.float32(random.uniform(4, 8)), where=(callus < 1) & body.ribs)
+    for draw, probabilities in (
+        (_inflamed_node, (0.6, 0.35)),
+        (_scar, (0.6, 0.35)),
+        (_inflammation, (0.5,)),
+        (_collapse, (0.5,)),
+        (_healing_rib, (0.35,)),
+    ):
+        for probability in probabilities:
+            if random.random() < probability:
+                draw(random, grid, body)
 
 
 def add_tumours(random: np.random.Generator, grid: Grid, body: Body) -> Mask:
@@ -49,6 +40,41 @@ def add_tumours(random: np.random.Generator, grid: Grid, body: Body) -> Mask:
         kinds = (_hot_in_lung, _cold_in_lung, _hot_in_mediastinum)
         tumours |= kinds[random.choice(3, p=(0.5, 0.2, 0.3))](random, grid, body, allowed)
     return tumours
+
+
+def _inflamed_node(random: np.random.Generator, grid: Grid, body: Body) -> None:
+    """An old, calcified node between the lungs that takes up like a tumour."""
+    node = _grown(random, grid, _pick(random, grid, body.mediastinum), random.uniform(5, 9))
+    inside = (node < 1) & (body.mediastinum | body.lung)
+    body.paint(inside, _SOFT_TISSUE_HU, random.uniform(3, 8))
+    np.copyto(body.hu, np.float32(_CALCIUM_HU), where=inside & (node < 0.8))
+
+
+def _scar(random: np.random.Generator, grid: Grid, body: Body) -> None:
+    """A calcified scar in the lung without uptake of its own."""
+    scar = _grown(random, grid, _pick(random, grid, body.lung), random.uniform(4, 9))
+    body.paint((scar < 1) & body.lung, _CALCIUM_HU, 0.8)
+
+
+def _inflammation(random: np.random.Generator, grid: Grid, body: Body) -> None:
+    """A patch of lung that is hazy on CT and warm on PET."""
+    haze = _grown(random, grid, _pick(random, grid, body.lung), random.uniform(14, 30), roughness=0.3)
+    aerated = body.lung & (body.hu < -300)
+    body.paint((haze < 1) & aerated, -520 + 90 * grid.noise(random, 5), random.uniform(2, 4.5))
+
+
+def _collapse(random: np.random.Generator, grid: Grid, body: Body) -> None:
+    """A crescent of airless lung along the back, soft tissue on CT and lukewarm on PET."""
+    side = body.lung & (np.sign(grid.x) == random.choice([-1, 1]))
+    back = np.where(side, grid.y, -np.inf).max(axis=1, keepdims=True)
+    thickness = random.uniform(8, 18) * (1 + 0.3 * grid.noise(random, 20))
+    body.paint(side & (grid.y > back - thickness), _SOFT_TISSUE_HU, random.uniform(1.0, 1.8))
+
+
+def _healing_rib(random: np.random.Generator, grid: Grid, body: Body) -> None:
+    """A rib with the uptake of a tumour."""
+    callus = _grown(random, grid, _pick(random, grid, body.ribs), random.uniform(9, 15))
+    np.copyto(body.suv, np.float32(random.uniform(4, 8)), where=(callus < 1) & body.ribs)
 
 
 def _hot_in_lung(random: np.random.Generator, grid: Grid, body: Body, allowed: Mask) -> Mask:

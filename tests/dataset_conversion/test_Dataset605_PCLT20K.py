@@ -138,7 +138,7 @@ def test_command(source, nnunet_raw, write_slice, capsys, monkeypatch, tmp_path)
     out = capsys.readouterr().out
     assert str(nnunet_raw / "Dataset606_PCLT20K") in out
     assert "Split: train.txt and test.txt" in out
-    assert "1 slices stand in neither list and were left out, 0001_12 for one" in out
+    assert "In neither list and left out: 1 slices, 0001_12 first." in out
     assert f"{preprocessed / 'splits_final.json'} has other folds" in out
     assert "nnUNetv2_plan_and_preprocess -d 606 -c 2d" in out
     assert "rgb_to_0_1" in (nnunet_raw / "Dataset606_PCLT20K" / "dataset.json").read_text()

@@ -3,7 +3,6 @@
 import functools
 import importlib
 import importlib.util
-from types import ModuleType
 
 import torch
 from torch import Tensor
@@ -16,8 +15,8 @@ EXTENSION = "selective_scan_cuda"
 POSITIONS_PER_STATE = 2048  # the extension keeps the states at the end of every so many positions
 LARGEST_STATE_SIZE = 256
 HOW_TO_GET_IT = (
-    "On a machine with an NVIDIA GPU run 'pip install mamba-ssm --no-build-isolation' in this environment: it fetches a "
-    "wheel for this PyTorch, CUDA and Python if there is one, else it compiles, which needs the CUDA toolkit (nvcc)."
+    "On a machine with an NVIDIA GPU run 'pip install mamba-ssm --no-build-isolation' in this environment: it fetches "
+    "a wheel for this PyTorch, CUDA and Python if there is one, else it compiles, which needs the CUDA toolkit (nvcc)."
 )
 
 

@@ -48,7 +48,7 @@ def _find_index(device: torch.device, dtype: torch.dtype, name: str | None) -> i
     names = [backend.name for backend in BACKENDS]
     if name not in names:
         raise InputError(
-            f"{asked_by}{name}: there is no such selective-scan backend, choose one of {', '.join(names)}."
+            f"{asked_by}{name}: there is no such selective-scan backend. Choose one of: {', '.join(names)}."
         )
     index = names.index(name)
     if reason := BACKENDS[index].unavailable_reason():

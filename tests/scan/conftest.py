@@ -72,9 +72,14 @@ def positions() -> Callable[[int, int, int], tuple[list[int], list[int]]]:
 
 @pytest.fixture(scope="session")
 def sequence_arguments() -> Callable[..., list[Tensor]]:
-    """A function that makes u, delta, A, B, C, D, delta_bias for `selective_scan`; A is negative."""
+    """A function that makes u, delta, A, B, C, D, delta_bias for `selective_scan`; A is negative.
 
-    def make(batch=2, groups=2, channels=3, length=7, states=4, *, dtype=torch.float64, seed=0) -> list[Tensor]:
+    `positive_steps` makes delta and its bias positive, as they are to be where no softplus follows.
+    """
+
+    def make(
+        batch=2, groups=2, channels=3, length=7, states=4, *, dtype=torch.float64, positive_steps=False, seed=0
+    ) -> list[Tensor]:
         random = torch.Generator().manual_seed(seed)
 
         def normal(*shape: int) -> Tensor:
@@ -90,6 +95,8 @@ def sequence_arguments() -> Callable[..., list[Tensor]]:
             normal(width),
             normal(width),
         ]
+        if positive_steps:
+            tensors[1], tensors[6] = tensors[1].abs(), tensors[6].abs()
         return [tensor.to(dtype) for tensor in tensors]
 
     return make
@@ -123,8 +130,10 @@ def map_arguments() -> Callable[..., list[Tensor]]:
 
 def _relative_error(actual: Tensor, expected: Tensor) -> float:
     """Largest absolute difference, relative to the largest expected value."""
-    scale = expected.detach().abs().amax().clamp(min=1e-30)
-    return float((actual.detach().double() - expected.detach()).abs().amax() / scale) if expected.numel() else 0.0
+    if expected.numel() == 0:
+        return 0.0
+    difference = (actual.detach().double() - expected.detach()).abs().amax()
+    return float(difference / expected.detach().abs().amax().clamp(min=1e-30))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,116 @@
+import pytest
+import torch
+
+from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.scan import backend_status, choose_backend, registry
+from nnunetv2_cipa.scan.backend import Backend
+from nnunetv2_cipa.scan.registry import ENVIRONMENT_VARIABLE
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+
+
+class Fake(Backend):
+    def __init__(self, name: str, device: str | None, dtype: torch.dtype | None, reason: str | None = None) -> None:
+        self.name, self.device, self.dtype, self.reason = name, device, dtype, reason
+
+    def unavailable_reason(self):
+        return self.reason
+
+    def supports(self, device, dtype):
+        return self.device in (None, device.type) and self.dtype in (None, dtype)
+
+    def selective_scan(self, *arguments):
+        raise NotImplementedError
+
+    selective_scan_2d = selective_scan
+
+
+@pytest.fixture(autouse=True)
+def no_override(monkeypatch):
+    monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
+
+
+@pytest.fixture
+def backends(monkeypatch):
+    """Three backends like the real ones, but with everything installed."""
+    fakes = (Fake("gpu", "cuda", torch.float32), Fake("native", "cpu", torch.float32), Fake("plain", None, None))
+    monkeypatch.setattr(registry, "BACKENDS", fakes)
+    return fakes
+
+
+class TestAutomaticChoice:
+    @pytest.mark.parametrize(
+        ("device", "dtype", "expected"),
+        [
+            (CUDA, torch.float32, "gpu"),
+            (CUDA, torch.float64, "plain"),
+            (CPU, torch.float32, "native"),
+            (CPU, torch.float64, "plain"),
+            (torch.device("mps"), torch.float32, "plain"),
+        ],
+    )
+    def test_by_device_and_dtype(self, backends, device, dtype, expected):
+        assert choose_backend(device, dtype).name == expected
+
+    def test_what_is_not_available_is_passed_over(self, backends):
+        backends[0].reason = backends[1].reason = "Not built."
+        assert choose_backend(CPU).name == choose_backend(CUDA).name == "plain"
+
+    def test_order_of_the_real_ones(self):
+        assert [backend.name for backend in registry.BACKENDS] == ["mamba_ssm", "cpu", "torch"]
+
+    def test_torch_is_there_for_any_device_and_dtype(self):
+        assert choose_backend(torch.device("mps")).name == "torch"
+        assert choose_backend(CPU, torch.float64).name == "torch"
+
+
+class TestNamedChoice:
+    def test_argument(self, backends):
+        assert choose_backend(CPU, name="plain").name == "plain"
+
+    def test_environment_variable(self, backends, monkeypatch):
+        monkeypatch.setenv(ENVIRONMENT_VARIABLE, "plain")
+        assert choose_backend(CPU).name == "plain"
+
+    def test_argument_goes_before_environment_variable(self, backends, monkeypatch):
+        monkeypatch.setenv(ENVIRONMENT_VARIABLE, "plain")
+        assert choose_backend(CPU, name="native").name == "native"
+
+    def test_empty_environment_variable_leaves_the_choice_open(self, backends, monkeypatch):
+        monkeypatch.setenv(ENVIRONMENT_VARIABLE, "")
+        assert choose_backend(CPU).name == "native"
+
+    def test_unknown_name(self, backends, monkeypatch):
+        with pytest.raises(InputError, match=r"backend=abacus: there is no such .* one of: gpu, native, plain"):
+            choose_backend(CPU, name="abacus")
+        monkeypatch.setenv(ENVIRONMENT_VARIABLE, "abacus")
+        with pytest.raises(InputError, match=f"{ENVIRONMENT_VARIABLE}=abacus: there is no such"):
+            choose_backend(CPU)
+
+    def test_not_available_says_why_and_what_to_do(self, backends):
+        backends[1].reason = "It was not compiled. Install a compiler."
+        with pytest.raises(InputError, match=r"native: .* not available\. It was not compiled\. Install a compiler\."):
+            choose_backend(CPU, name="native")
+
+    def test_not_for_these_tensors(self, backends):
+        with pytest.raises(InputError, match=r"native: .* can't scan float64 tensors on the device 'cpu'"):
+            choose_backend(CPU, torch.float64, name="native")
+        with pytest.raises(InputError, match=r"gpu: .* can't scan float32 tensors on the device 'cpu'"):
+            choose_backend(CPU, name="gpu")
+
+
+def test_status_names_every_backend_and_why_not(backends):
+    backends[0].reason = "No GPU."
+    assert backend_status() == {"gpu": "No GPU.", "native": None, "plain": None}
+
+
+def test_compiled_graph_keeps_the_choice(monkeypatch, map_arguments):
+    from nnunetv2_cipa.scan import selective_scan_2d
+
+    tensors = map_arguments(dtype=torch.float32)
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, "torch")
+    compiled = torch.compile(selective_scan_2d, fullgraph=True, backend="aot_eager")
+    expected = selective_scan_2d(*tensors, backend="torch")
+    assert torch.equal(compiled(*tensors), expected)
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, "abacus")
+    assert torch.equal(compiled(*tensors), expected)

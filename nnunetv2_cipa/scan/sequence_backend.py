@@ -95,7 +95,9 @@ def _operator(name: str, kernel: SequenceKernel, layout: Layout) -> Callable[...
         ctx.save_for_backward(output[1], *tensors)
         ctx.set_materialize_grads(False)
 
-    def differentiate(ctx: _Context, grad_y: Tensor, grad_states: None) -> tuple[Tensor | None, ...]:
+    def differentiate(ctx: _Context, grad_y: Tensor | None, grad_states: None) -> tuple[Tensor | None, ...]:
+        if grad_y is None:
+            return (None,) * (len(ScanTensors._fields) + 1)
         return *scan_backward(grad_y, *ctx.saved_tensors, ctx.delta_softplus), None
 
     scan = torch.library.custom_op(

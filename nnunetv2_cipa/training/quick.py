@@ -17,13 +17,13 @@ from nnunetv2_cipa.training.nnUNetTrainerCIPA import (
 )
 
 EPOCHS = 10
-ITERATIONS_PER_EPOCH = 15
+ITERATIONS_PER_EPOCH = 10
 VALIDATION_ITERATIONS_PER_EPOCH = 3
-LARGEST_BATCH_SIZE = 4
+LARGEST_BATCH_SIZE = 2
 
 
 class nnUNetTrainer_quick(nnUNetTrainer):
-    """nnU-Net's own trainer for 150 iterations of at most 4 images.
+    """nnU-Net's own trainer for 100 iterations of 2 images, without mirroring at inference.
 
     `checkpoint_latest.pth` is written after every epoch, so that an interrupted run continues (`--c`) where it was.
     """
@@ -41,6 +41,12 @@ class nnUNetTrainer_quick(nnUNetTrainer):
         self.num_iterations_per_epoch = ITERATIONS_PER_EPOCH
         self.num_val_iterations_per_epoch = VALIDATION_ITERATIONS_PER_EPOCH
         self.save_every = 1
+
+    def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple[Any, ...]:
+        """Mirror in training as nnU-Net does, but predict each image once."""
+        configured = super().configure_rotation_dummyDA_mirroring_and_inital_patch_size()
+        self.inference_allowed_mirroring_axes = None
+        return configured
 
     def _set_batch_size_and_oversample(self) -> None:
         super()._set_batch_size_and_oversample()

@@ -25,6 +25,10 @@ COMMANDS: dict[str, Command] = {
     ),
     "make_phantom": Command("nnunetv2_cipa.phantom.pclt20k_folder", "make PET-CT data in PCLT20K's layout"),
     "demo": Command("nnunetv2_cipa.pipeline.demo", "compare CIPA with nnU-Net's own U-Net, from data to picture"),
+    "import_weights": Command(
+        "nnunetv2_cipa.weights.import_weights", "make published weights ready for nnU-Net's prediction or training"
+    ),
+    "export_weights": Command("nnunetv2_cipa.weights.export_weights", "bring a trained CIPA into the published layout"),
     "evaluate": Command("nnunetv2_cipa.evaluation.evaluate", "measure predictions against label files"),
 }
 

@@ -1,5 +1,5 @@
 """Weights from elsewhere, as CIPA's own, and back."""
 
-from nnunetv2_cipa.weights.published import from_published
+from nnunetv2_cipa.weights.published import from_published, to_published
 
-__all__ = ["from_published"]
+__all__ = ["from_published", "to_published"]

@@ -18,7 +18,7 @@ from nnunetv2_cipa.training.quick import EPOCHS
 
 TRAINERS = ("nnUNetTrainerCIPA_quick", "nnUNetTrainer_quick")
 FOLD = 0
-PHANTOM = ("--patients", "20", "--slices", "8", "--size", "96")
+PHANTOM = ("--patients", "20", "--slices", "8", "--size", "64")
 PICTURED_CASES = 3
 COLUMNS = ("trainer", "IoU", "Dice", "Acc", "HD95", "Dice per patient", "training s", "prediction s")
 

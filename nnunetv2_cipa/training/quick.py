@@ -19,13 +19,14 @@ from nnunetv2_cipa.training.nnUNetTrainerCIPA import (
 EPOCHS = 10
 ITERATIONS_PER_EPOCH = 10
 VALIDATION_ITERATIONS_PER_EPOCH = 3
+EPOCHS_BETWEEN_CHECKPOINTS = 5
 LARGEST_BATCH_SIZE = 2
 
 
 class nnUNetTrainer_quick(nnUNetTrainer):
     """nnU-Net's own trainer for 100 iterations of 2 images, without mirroring at inference.
 
-    `checkpoint_latest.pth` is written after every epoch, so that an interrupted run continues (`--c`) where it was.
+    `checkpoint_latest.pth` is written every 5 epochs, so that an interrupted run can continue (`--c`).
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class nnUNetTrainer_quick(nnUNetTrainer):
         self.num_epochs = EPOCHS
         self.num_iterations_per_epoch = ITERATIONS_PER_EPOCH
         self.num_val_iterations_per_epoch = VALIDATION_ITERATIONS_PER_EPOCH
-        self.save_every = 1
+        self.save_every = EPOCHS_BETWEEN_CHECKPOINTS
 
     def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple[Any, ...]:
         """Mirror in training as nnU-Net does, but predict each image once."""

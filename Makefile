@@ -14,6 +14,9 @@ PROJECT := $(VENV)/.nnunetv2_cipa
 TOOLS := $(VENV)/.nnunetv2_cipa-dev
 IN_VENV = . "$(VENV)/bin/activate" &&
 
+# Threads that wait should sleep: where cores are few and busy, spinning ones take most of the time from those at work.
+export OMP_WAIT_POLICY ?= PASSIVE
+
 .DELETE_ON_ERROR:
 .PHONY: help demo test lint
 

@@ -1,6 +1,6 @@
 """The selective scan on the processor, by the compiled kernel in `native/`."""
 
-from typing import Any
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -57,12 +57,19 @@ def _(
     return [tensor.new_empty(tensor.shape) for tensor in (x, delta, A, B, C, D, delta_bias)]
 
 
-def _keep_inputs(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    *tensors, ctx.softplus = inputs
-    ctx.save_for_backward(*tensors)
+class _Context(Protocol):
+    softplus: bool
+    saved_tensors: tuple[Tensor, ...]
+
+    def save_for_backward(self, *tensors: Tensor) -> None: ...
 
 
-def _differentiate(ctx: Any, grad_y: Tensor) -> tuple[Tensor | None, ...]:
+def _keep_inputs(ctx: _Context, inputs: tuple[Tensor | bool, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*(value for value in inputs if isinstance(value, Tensor)))
+    ctx.softplus = bool(inputs[-1])
+
+
+def _differentiate(ctx: _Context, grad_y: Tensor) -> tuple[Tensor | None, ...]:
     gradients = cpu_scan_backward(grad_y, *ctx.saved_tensors, ctx.softplus)
     return *gradients, None
 

@@ -1,183 +1,192 @@
-// The backward scan of one direction, compiled once per instruction set. States are recomputed: a first pass keeps
-// the state every kChunk steps; then, from the last chunk to the first, a second pass recomputes the chunk's states
-// and a third walks back through it.
+// The backward scan of one direction. States are recomputed: a first pass keeps the state every kChunk steps; then, from
+// the last chunk to the first, a second pass recomputes the chunk's states and a third walks back through it.
 
-// dL/dB and dL/dC of one position: a sum over the block's channels for each state.
-SCAN_INLINE void add_sums(float* to, const Block* terms, int64_t states, bool add) {
-  for (int64_t n = 0; n < states; ++n) to[n] = (add ? to[n] : 0.0f) + sum(terms[n]);
+// dL/dB or dL/dC of one position: a sum over the block's channels for each state.
+SCAN_INLINE void add_sums(float* to, const float* terms, int64_t states, bool add) {
+  for (int64_t n = 0; n < states; ++n) to[n] = (add ? to[n] : 0.0f) + sum(terms + n * kBlock);
 }
 
-// The working memory of one unit, cut from its scratch.
+// The working memory of one unit, cut from its scratch; in rows of kBlock floats.
 struct Workspace {
-  Block *state, *carry, *chunk_weights, *terms_B, *terms_C, *dt, *kept, *change, *checkpoints;
+  float *state, *carry, *chunk_weights, *terms_B, *terms_C, *kept, *change, *checkpoints;
 
-  Workspace(float* scratch, int64_t states) {
-    Block* next = reinterpret_cast<Block*>(scratch);
-    const auto take = [&next](int64_t count) {
-      Block* taken = next;
-      next += count;
+  Workspace(float* scratch, int64_t states, Steps& steps) {
+    const auto take = [&scratch](int64_t floats) {
+      float* taken = scratch;
+      scratch += floats;
       return taken;
     };
-    state = take(states);
-    carry = take(states);          // dL/dh of the step after
-    chunk_weights = take(states);  // dL/dA of this chunk
-    terms_B = take(states);
-    terms_C = take(states);
-    dt = take(kChunk);
-    kept = take(kChunk * states);          // exp(dt A) h of the step before
-    change = take((kChunk + 1) * states);  // exp(dt A) - 1, and that of the next chunk's first step
-    checkpoints = take(0);
+    const int64_t row = states * kBlock;
+    state = take(row);
+    carry = take(row);          // dL/dh of the step after
+    chunk_weights = take(row);  // dL/dA of this chunk
+    terms_B = take(row);
+    terms_C = take(row);
+    kept = take(kChunk * row);          // exp(dt A) h of the step before
+    change = take((kChunk + 1) * row);  // exp(dt A) - 1, and that of the next chunk's first step
+    steps.dt = take(kChunk * kBlock);
+    steps.x = take(kChunk * kBlock);
+    grad_y = take(kChunk * kBlock);
+    steps.B = take(kChunk * states);
+    steps.C = take(kChunk * states);
+    checkpoints = scratch;
   }
+
+  float* grad_y;
 };
 
 template <int kStates, bool kWhole>
-struct BackwardScan {
-  const Backward& f;
-  const int64_t states, channel, count, packed;
-  const Block* decay;
-  const Block skip, bias;
-  Workspace w;
+class BackwardScan {
+ public:
+  BackwardScan(const Backward& f, int64_t item, int64_t group, int64_t block, float* scratch)
+      : f_(f),
+        scan_(f, f.direction, item, block),
+        row_(scan_.states * kBlock),
+        add_(block != first_of(f.blocks, group, f.groups)),
+        grad_y_(f.grad_y + item * f.length * f.channels + block * kBlock),
+        grad_x_(f.grad_x + item * f.length * f.channels + block * kBlock),
+        grad_delta_(f.grad_delta + (f.direction * f.batch + item) * f.length * f.channels + block * kBlock),
+        grad_B_(f.grad_B + group * f.group_step + item * f.length * f.position_step),
+        grad_C_(f.grad_C + group * f.group_step + item * f.length * f.position_step),
+        work_(scratch, scan_.states, steps_) {}
 
-  BackwardScan(const Backward& f, int64_t block, float* scratch)
-      : f(f),
-        states(kStates ? kStates : f.states),
-        channel(block * kBlock),
-        count(f.channels - channel),
-        packed(f.direction * f.blocks + block),
-        decay(reinterpret_cast<const Block*>(f.decay + packed * states * kBlock)),
-        skip(load<true>(f.skip + packed * kBlock, kBlock)),
-        bias(load<true>(f.bias + packed * kBlock, kBlock)),
-        w(scratch, states) {}
-
-  Block dt_at(int64_t p) const {
-    return time_step<kWhole>(f, f.delta + (f.direction * f.batch * f.length + p) * f.channels + channel, bias, count);
+  // Adds to `weights`: a row for each state's A, then D's and delta_bias'.
+  void run(float* weights) {
+    checkpoint();
+    clear(work_.carry, scan_.states);
+    clear(work_.change, scan_.states);
+    for (int64_t start = (f_.length - 1) / kChunk * kChunk; start >= 0; start -= kChunk) {
+      scan_.locate(steps_, start);
+      recompute(work_.checkpoints + start / kChunk * row_);
+      clear(work_.chunk_weights, scan_.states);
+      sums_[0] = sums_[1] = all<kParts>(0.0f);
+      for (int64_t j = steps_.count - 1; j >= 0; --j) step_back(j);
+      add_rows(weights, work_.chunk_weights, scan_.states);
+      store(weights + row_, load<kParts>(weights + row_) + sums_[0]);
+      store(weights + row_ + kBlock, load<kParts>(weights + row_ + kBlock) + sums_[1]);
+    }
   }
-  Block x_at(int64_t p) const { return load<kWhole>(f.x + p * f.x_position + channel, count); }
-  const float* B_at(int64_t p) const { return f.B + p * f.B_position + f.direction * f.B_direction; }
-  const float* C_at(int64_t p) const { return f.C + p * f.C_position + f.direction * f.C_direction; }
+
+ private:
+  using Scan = Recurrence<kStates, kWhole>;
+  static constexpr int kCount = Scan::kCount;
 
   // The states at the start of each chunk.
-  void checkpoint(int64_t item) {
-    Block* __restrict state = w.state;
-    Block* __restrict to = w.checkpoints;
-    for (int64_t n = 0; n < states; ++n) state[n] = to[n] = splat(0.0f);
-    Walk walk(f, f.direction);
-    const int64_t last = (f.length - 1) / kChunk * kChunk;
-    for (int64_t step = 0; step < last; ++step, walk.advance()) {
-      const int64_t p = item * f.length + walk.position;
-      const Block dt = dt_at(p);
-      const Block dt_x = dt * x_at(p);
-      const float* __restrict b = B_at(p);
-#pragma GCC unroll 16
-      for (int64_t n = 0; n < states; ++n) {
-        const Power power = power_of_two(dt * decay[n]);
-        const Block scaled = power.scale * state[n];
-        state[n] = scaled + multiply_add(power.fraction, scaled, dt_x * b[n]);
+  void checkpoint() {
+    clear(work_.state, scan_.states);
+    copy(work_.checkpoints, work_.state, scan_.states);
+    Walk ahead(f_, f_.direction);
+    for (int64_t j = 0; j < kLead + kFetch && j < f_.length; ++j, ahead.advance()) scan_.fetch(ahead.position);
+    for (int64_t start = 0; start + kChunk < f_.length; start += kChunk) {
+      scan_.locate(steps_, start);
+      for (int64_t j = 0; j < kLead; ++j) scan_.prepare(steps_, j);
+      for (int64_t j = 0; j < kChunk; ++j) {
+        if (start + j + kLead + kFetch < f_.length) {
+          scan_.fetch(ahead.position);
+          ahead.advance();
+        }
+        scan_.prepare(steps_, j + kLead);
+        scan_.advance(steps_, j, work_.state, [](int64_t, const auto&, const auto&, const auto&, const auto&) {});
       }
-      if ((step + 1) % kChunk == 0) {
-        to += states;
-        for (int64_t n = 0; n < states; ++n) to[n] = state[n];
-      }
+      copy(work_.checkpoints + (start / kChunk + 1) * row_, work_.state, scan_.states);
     }
   }
 
-  // What the way back needs of a chunk of `steps` steps.
-  void recompute(const int64_t* positions, int64_t steps, const Block* checkpoint) {
-    Block* __restrict state = w.state;
-    for (int64_t n = 0; n < states; ++n) {
-      state[n] = checkpoint[n];
-      w.change[steps * states + n] = w.change[n];
-    }
-    for (int64_t j = 0; j < steps; ++j) {
-      const int64_t p = positions[j];
-      const Block dt = w.dt[j] = dt_at(p);
-      const Block dt_x = dt * x_at(p);
-      const float* __restrict b = B_at(p);
-      Block* __restrict kept = w.kept + j * states;
-      Block* __restrict change = w.change + j * states;
-#pragma GCC unroll 16
-      for (int64_t n = 0; n < states; ++n) {
-        const Power power = power_of_two(dt * decay[n]);
-        const Block scaled = power.scale * state[n];
-        kept[n] = multiply_add(power.fraction, scaled, scaled);
-        change[n] = multiply_add(power.fraction, power.scale, power.scale - splat(1.0f));
-        state[n] = scaled + multiply_add(power.fraction, scaled, dt_x * b[n]);
-      }
+  // Asks for the memory of step j of this chunk, if there is one.
+  SCAN_INLINE void fetch(int64_t j) const {
+    if (j >= steps_.count) return;
+    const int64_t p = steps_.positions[j];
+    scan_.fetch(p);
+    __builtin_prefetch(grad_y_ + p * f_.channels);
+  }
+
+  SCAN_INLINE void prepare(int64_t j) {
+    if (j >= steps_.count) return;
+    scan_.prepare(steps_, j);
+    const float* from = grad_y_ + steps_.positions[j] * f_.channels;
+    store(work_.grad_y + j * kBlock, load_block<kWhole>(from, scan_.channels));
+  }
+
+  // What the way back needs of this chunk.
+  void recompute(const float* checkpoint) {
+    copy(work_.state, checkpoint, scan_.states);
+    copy(work_.change + steps_.count * row_, work_.change, scan_.states);
+    for (int64_t j = 0; j < kLead + kFetch; ++j) fetch(j);
+    for (int64_t j = 0; j < kLead; ++j) prepare(j);
+    for (int64_t j = 0; j < steps_.count; ++j) {
+      fetch(j + kLead + kFetch);
+      prepare(j + kLead);
+      float* __restrict kept = work_.kept + j * row_;
+      float* __restrict change = work_.change + j * row_;
+      scan_.advance(steps_, j, work_.state,
+                    [=](int64_t n, const auto& power, const auto& scaled, const auto& rest, const auto&) {
+                      store(kept + n * kBlock, multiply_add(power.series, rest, scaled));
+                      store(change + n * kBlock, minus_one(power));
+                    });
     }
   }
 
-  // One step back: adds to `sums` (D, delta_bias), writes the gradients of this position.
-  void step_back(int64_t p, int64_t j, bool add, float* to_B, float* to_C, Block* __restrict sums) {
-    const Block dt = w.dt[j], x = x_at(p), dt_x = dt * x;
-    const Block dy = load<kWhole>(f.grad_y + p * f.channels + channel, count);
-    const float* __restrict b = B_at(p);
-    const float* __restrict c = C_at(p);
-    const Block* __restrict kept = w.kept + j * states;
-    const Block* __restrict change = w.change + (j + 1) * states;
-    Block* __restrict carry = w.carry;
-    Block* __restrict weights = w.chunk_weights;
-    Block* __restrict terms_B = w.terms_B;
-    Block* __restrict terms_C = w.terms_C;
-    Block through_B = splat(0.0f), through_A = splat(0.0f);
-#pragma GCC unroll 16
-    for (int64_t n = 0; n < states; ++n) {
-      const Block grad_h = carry[n] + multiply_add(change[n], carry[n], dy * c[n]);
-      carry[n] = grad_h;
-      terms_C[n] = dy * multiply_add(dt_x, b[n], kept[n]);
-      terms_B[n] = grad_h * dt_x;
-      through_B = multiply_add(grad_h, b[n], through_B);
-      const Block grad_exponent = grad_h * kept[n];
-      through_A = multiply_add(grad_exponent, decay[n], through_A);
-      weights[n] = multiply_add(grad_exponent, dt, weights[n]);
+  // One step back: writes the gradients of its position.
+  void step_back(int64_t j) {
+    const int64_t states = scan_.states, p = steps_.positions[j];
+    const Block dt = load<kParts>(steps_.dt + j * kBlock), x = load<kParts>(steps_.x + j * kBlock);
+    const Block dy = load<kParts>(work_.grad_y + j * kBlock);
+    const auto dts = repeat<kCount>(dt), inputs = repeat<kCount>(dt * x), dys = repeat<kCount>(dy);
+    const float* __restrict b = steps_.B + j * states;
+    const float* __restrict c = steps_.C + j * states;
+    const float* __restrict rates = scan_.decay;
+    const float* __restrict kept = work_.kept + j * row_;
+    const float* __restrict change = work_.change + (j + 1) * row_;
+    float* __restrict carry = work_.carry;
+    float* __restrict weights = work_.chunk_weights;
+    float* __restrict terms_B = work_.terms_B;
+    float* __restrict terms_C = work_.terms_C;
+    auto through_B = all<kCount>(0.0f), through_A = through_B;
+#pragma GCC unroll 2
+    for (int64_t n = 0; n < states; n += Scan::kTogether) {
+      const int64_t at = n * kBlock;
+      const auto later = load<kCount>(carry + at), kept_n = load<kCount>(kept + at);
+      const auto grad_h = later + multiply_add(load<kCount>(change + at), later, times_each(dys, c + n));
+      store(carry + at, grad_h);
+      store(terms_C + at, dys * (kept_n + times_each(inputs, b + n)));
+      store(terms_B + at, grad_h * inputs);
+      through_B = through_B + times_each(grad_h, b + n);
+      const auto grad_exponent = grad_h * kept_n;
+      through_A = multiply_add(grad_exponent, load<kCount>(rates + at), through_A);
+      store(weights + at, multiply_add(grad_exponent, dts, load<kCount>(weights + at)));
     }
-    add_sums(to_B, terms_B, states, add);
-    add_sums(to_C, terms_C, states, add);
+    add_sums(grad_B_ + p * f_.position_step, terms_B, states, add_);
+    add_sums(grad_C_ + p * f_.position_step, terms_C, states, add_);
 
-    float* grad_x = f.grad_x + p * f.channels + channel;
-    Block dx = multiply_add(through_B, dt, dy * skip);
-    if (f.direction != 0) dx = dx + load<kWhole>(grad_x, count);
-    store<kWhole>(grad_x, dx, count);
-    Block ddelta = multiply_add(through_A, kLn2, through_B * x);
-    if (f.softplus) ddelta = ddelta * softplus_slope(dt);
-    store<kWhole>(f.grad_delta + (f.direction * f.batch * f.length + p) * f.channels + channel, ddelta, count);
-    sums[0] = multiply_add(dy, x, sums[0]);
-    sums[1] = sums[1] + ddelta;
+    const Block by_input = fold(through_B);
+    Block dx = multiply_add(by_input, dt, dy * scan_.skip);
+    if (f_.direction != 0) dx = dx + load_block<kWhole>(grad_x_ + p * f_.channels, scan_.channels);
+    store_block<kWhole>(grad_x_ + p * f_.channels, dx, scan_.channels);
+    Block ddelta = multiply_add(by_input, x, fold(through_A) * kLn2);
+    if (f_.softplus) ddelta = ddelta * softplus_slope(dt);
+    store_block<kWhole>(grad_delta_ + p * f_.channels, ddelta, scan_.channels);
+    sums_[0] = multiply_add(dy, x, sums_[0]);
+    sums_[1] = sums_[1] + ddelta;
   }
 
-  // One item, adding to `weights` (states rows of A's gradient, then D's and delta_bias').
-  void item(int64_t item, int64_t group, bool add, Block* weights) {
-    checkpoint(item);
-    for (int64_t n = 0; n < states; ++n) w.carry[n] = w.change[n] = splat(0.0f);
-    for (int64_t chunk = (f.length - 1) / kChunk; chunk >= 0; --chunk) {
-      const int64_t start = chunk * kChunk;
-      const int64_t steps = f.length - start < kChunk ? f.length - start : kChunk;
-      int64_t positions[kChunk];
-      Walk walk(f, f.direction, start);
-      for (int64_t j = 0; j < steps; ++j, walk.advance()) positions[j] = item * f.length + walk.position;
-      recompute(positions, steps, w.checkpoints + chunk * states);
-
-      for (int64_t n = 0; n < states; ++n) w.chunk_weights[n] = splat(0.0f);
-      Block sums[2] = {splat(0.0f), splat(0.0f)};
-      for (int64_t j = steps - 1; j >= 0; --j) {
-        const int64_t to = group * f.group_step + positions[j] * f.position_step;
-        step_back(positions[j], j, add, f.grad_B + to, f.grad_C + to, sums);
-      }
-      for (int64_t n = 0; n < states; ++n) weights[n] = weights[n] + w.chunk_weights[n];
-      weights[states] = weights[states] + sums[0];
-      weights[states + 1] = weights[states + 1] + sums[1];
-    }
-  }
+  const Backward& f_;
+  const Scan scan_;
+  const int64_t row_;  // floats of one array of states
+  const bool add_;     // to the group's sums, which its first block writes
+  const float* grad_y_;
+  float *grad_x_, *grad_delta_, *grad_B_, *grad_C_;
+  Steps steps_;
+  Workspace work_;
+  Block sums_[2];  // this chunk's gradients of D and delta_bias
 };
 
 template <int kStates, bool kWhole>
 void backward_block(const Backward& f, int64_t part, int64_t group, int64_t block, float* scratch) {
-  BackwardScan<kStates, kWhole> scan(f, block, scratch);
-  const int64_t rows = scan.states + 2;
-  Block* weights = reinterpret_cast<Block*>(f.grad_weights) + (part * f.blocks + block) * rows;
-  for (int64_t n = 0; n < rows; ++n) weights[n] = splat(0.0f);
-  const bool add = block != first_of(f.blocks, group, f.groups);
+  const int64_t rows = f.states + 2;
+  float* weights = f.grad_weights + (part * f.blocks + block) * rows * kBlock;
+  clear(weights, rows);
   for (int64_t item = first_of(f.batch, part, f.parts); item < first_of(f.batch, part + 1, f.parts); ++item)
-    scan.item(item, group, add, weights);
+    BackwardScan<kStates, kWhole>(f, item, group, block, scratch).run(weights);
 }
 
 void backward(const Backward& f, int64_t part, int64_t group, float* scratch) {

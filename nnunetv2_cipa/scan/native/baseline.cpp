@@ -1,5 +1,9 @@
 #include "problem.hpp"
 
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
+
 #define SCAN_NAMESPACE baseline
 #define SCAN_WIDTH 4
 #include "kernels.hpp"

@@ -145,7 +145,7 @@ bool run_forward(const int64_t* sizes, const float* const* inputs, float* y) {
   const auto scan_unit = [&](int64_t unit, float* scratch) {
     best.forward(f, unit / f.blocks, unit % f.blocks, scratch);
   };
-  return for_each_unit(threads, f.batch * f.blocks, f.states * kBlock, scan_unit);
+  return for_each_unit(threads, f.batch * f.blocks, forward_scratch(f), scan_unit);
 }
 
 bool run_backward(const int64_t* sizes, const float* const* inputs, const float* grad_y, float* const* gradients) {

@@ -8,6 +8,8 @@ namespace {
 
 #include "vector.hpp"
 
+#include "recurrence.hpp"
+
 #include "forward.hpp"
 
 #include "backward.hpp"

@@ -45,8 +45,7 @@ struct Backward : Problem {
   int64_t groups, parts;
 };
 
-// The kernels of one instruction set. `scratch` is aligned to 64 bytes: forward needs states * kBlock floats, backward
-// backward_scratch().
+// The kernels of one instruction set. `scratch` is aligned to 64 bytes and has the size that the functions below say.
 struct Kernels {
   const char* name;
   void (*forward)(const Forward&, int64_t item, int64_t block, float* scratch);
@@ -57,9 +56,13 @@ const Kernels& kernels();  // those of the best instruction set that this proces
 
 constexpr int64_t kChunk = 32;  // steps between two checkpoints of the backward pass
 
+inline int64_t forward_scratch(const Problem& problem) {
+  return 2 * kChunk * kBlock + (2 * kChunk + kBlock) * problem.states;
+}
+
 inline int64_t backward_scratch(const Problem& problem) {
   const int64_t chunks = (problem.length + kChunk - 1) / kChunk;
-  return ((5 + 2 * kChunk + 1 + chunks) * problem.states + kChunk) * kBlock;
+  return 3 * kChunk * kBlock + 2 * kChunk * problem.states + (5 + 2 * kChunk + 1 + chunks) * problem.states * kBlock;
 }
 
 inline int64_t first_of(int64_t total, int64_t share, int64_t shares) { return total * share / shares; }

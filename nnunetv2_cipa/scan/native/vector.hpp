@@ -9,123 +9,163 @@ typedef int32_t Bits __attribute__((vector_size(4 * SCAN_WIDTH)));
 typedef float Memory __attribute__((vector_size(4 * SCAN_WIDTH), aligned(4), may_alias));
 
 #define SCAN_INLINE inline __attribute__((always_inline))
-#define SCAN_EACH for (int i = 0; i < kParts; ++i)
 
-struct Block {
-  Lanes part[kParts];
+// Registers that are worked on in step, so that their chains of operations overlap.
+template <int kCount>
+struct Vectors {
+  Lanes part[kCount];
 };
 
-SCAN_INLINE Block splat(float value) {
-  Block out;
+using Block = Vectors<kParts>;  // the channels of a block, for one state
+
+#define SCAN_EACH for (int i = 0; i < kCount; ++i)
+#define SCAN_OPERATOR(op)                                                              \
+  template <int kCount>                                                                \
+  SCAN_INLINE Vectors<kCount> operator op(Vectors<kCount> a, const Vectors<kCount>& b) { \
+    SCAN_EACH a.part[i] = a.part[i] op b.part[i];                                      \
+    return a;                                                                          \
+  }                                                                                    \
+  template <int kCount>                                                                \
+  SCAN_INLINE Vectors<kCount> operator op(Vectors<kCount> a, float b) {                \
+    SCAN_EACH a.part[i] = a.part[i] op b;                                              \
+    return a;                                                                          \
+  }
+
+SCAN_OPERATOR(+)
+SCAN_OPERATOR(-)
+SCAN_OPERATOR(*)
+SCAN_OPERATOR(/)
+
+// a * b + c, fused where the processor can (the compiler contracts the expression).
+template <int kCount>
+SCAN_INLINE Vectors<kCount> multiply_add(Vectors<kCount> a, const Vectors<kCount>& b, const Vectors<kCount>& c) {
+  SCAN_EACH a.part[i] = a.part[i] * b.part[i] + c.part[i];
+  return a;
+}
+
+template <int kCount>
+SCAN_INLINE Vectors<kCount> multiply_add(Vectors<kCount> a, const Vectors<kCount>& b, float c) {
+  SCAN_EACH a.part[i] = a.part[i] * b.part[i] + c;
+  return a;
+}
+
+template <int kCount>
+SCAN_INLINE Vectors<kCount> at_least(Vectors<kCount> a, float low) {  // keeps NaN
+  SCAN_EACH {
+    const Lanes bound = Lanes{} + low;
+#if SCAN_WIDTH == 16
+    a.part[i] = (Lanes)_mm512_maskz_max_ps(0xffff, (__m512)bound, (__m512)a.part[i]);
+#elif SCAN_WIDTH == 8
+    a.part[i] = (Lanes)_mm256_max_ps((__m256)bound, (__m256)a.part[i]);
+#elif defined(__SSE__)
+    a.part[i] = (Lanes)_mm_max_ps((__m128)bound, (__m128)a.part[i]);
+#else
+    a.part[i] = a.part[i] < bound ? bound : a.part[i];
+#endif
+  }
+  return a;
+}
+
+template <int kCount>
+SCAN_INLINE Vectors<kCount> all(float value) {
+  Vectors<kCount> out;
   SCAN_EACH out.part[i] = Lanes{} + value;
   return out;
 }
 
+// A block's channels for several states: kCount / kParts copies.
+template <int kCount>
+SCAN_INLINE Vectors<kCount> repeat(const Block& a) {
+  Vectors<kCount> out;
+  SCAN_EACH out.part[i] = a.part[i % kParts];
+  return out;
+}
+
+// A block's channels for several states, each state times its own number.
+template <int kCount>
+SCAN_INLINE Vectors<kCount> times_each(Vectors<kCount> a, const float* numbers) {
+  SCAN_EACH a.part[i] = a.part[i] * numbers[i / kParts];
+  return a;
+}
+
+// The sum over the states that were repeated.
+template <int kCount>
+SCAN_INLINE Block fold(const Vectors<kCount>& a) {
+  Block out;
+  for (int i = 0; i < kParts; ++i) out.part[i] = a.part[i];
+  for (int i = kParts; i < kCount; ++i) out.part[i % kParts] += a.part[i];
+  return out;
+}
+
+template <int kCount>
+SCAN_INLINE Vectors<kCount> load(const float* from) {
+  Vectors<kCount> out;
+  SCAN_EACH out.part[i] = *reinterpret_cast<const Memory*>(from + i * kLanes);
+  return out;
+}
+
+template <int kCount>
+SCAN_INLINE void store(float* to, const Vectors<kCount>& value) {
+  SCAN_EACH *reinterpret_cast<Memory*>(to + i * kLanes) = value.part[i];
+}
+
+SCAN_INLINE void clear(float* rows, int64_t count) {
+  for (int64_t n = 0; n < count; ++n) store(rows + n * kBlock, all<kParts>(0.0f));
+}
+
+SCAN_INLINE void copy(float* to, const float* from, int64_t count) {
+  for (int64_t n = 0; n < count; ++n) store(to + n * kBlock, load<kParts>(from + n * kBlock));
+}
+
+SCAN_INLINE void add_rows(float* to, const float* from, int64_t count) {
+  for (int64_t n = 0; n < count; ++n)
+    store(to + n * kBlock, load<kParts>(to + n * kBlock) + load<kParts>(from + n * kBlock));
+}
+
+// A block of which only the first `count` channels exist, if not whole; the others are read as 0.
 template <bool kWhole>
-SCAN_INLINE Block load(const float* from, int64_t count) {
-  Block out;
-  if (kWhole) {
-    SCAN_EACH out.part[i] = *reinterpret_cast<const Memory*>(from + i * kLanes);
-  } else {
-    float padded[kBlock] = {};
-    for (int64_t j = 0; j < count; ++j) padded[j] = from[j];
-    SCAN_EACH out.part[i] = *reinterpret_cast<const Memory*>(padded + i * kLanes);
-  }
-  return out;
+SCAN_INLINE Block load_block(const float* from, int64_t count) {
+  if (kWhole) return load<kParts>(from);
+  float padded[kBlock] = {};
+  for (int64_t j = 0; j < count; ++j) padded[j] = from[j];
+  return load<kParts>(padded);
 }
 
 template <bool kWhole>
-SCAN_INLINE void store(float* to, const Block& value, int64_t count) {
-  if (kWhole) {
-    SCAN_EACH *reinterpret_cast<Memory*>(to + i * kLanes) = value.part[i];
-  } else {
-    float padded[kBlock];
-    SCAN_EACH *reinterpret_cast<Memory*>(padded + i * kLanes) = value.part[i];
-    for (int64_t j = 0; j < count; ++j) to[j] = padded[j];
-  }
+SCAN_INLINE void store_block(float* to, const Block& value, int64_t count) {
+  if (kWhole) return store(to, value);
+  float padded[kBlock];
+  store(padded, value);
+  for (int64_t j = 0; j < count; ++j) to[j] = padded[j];
 }
 
-SCAN_INLINE Block operator+(const Block& a, const Block& b) {
-  Block out;
-  SCAN_EACH out.part[i] = a.part[i] + b.part[i];
-  return out;
-}
-
-SCAN_INLINE Block operator-(const Block& a, const Block& b) {
-  Block out;
-  SCAN_EACH out.part[i] = a.part[i] - b.part[i];
-  return out;
-}
-
-SCAN_INLINE Block operator*(const Block& a, const Block& b) {
-  Block out;
-  SCAN_EACH out.part[i] = a.part[i] * b.part[i];
-  return out;
-}
-
-SCAN_INLINE Block operator*(const Block& a, float b) {
-  Block out;
-  SCAN_EACH out.part[i] = a.part[i] * b;
-  return out;
-}
-
-SCAN_INLINE Block operator/(const Block& a, const Block& b) {
-  Block out;
-  SCAN_EACH out.part[i] = a.part[i] / b.part[i];
-  return out;
-}
-
-// a * b + c, fused where the processor can (the compiler contracts the expression).
-SCAN_INLINE Block multiply_add(const Block& a, const Block& b, const Block& c) {
-  Block out;
-  SCAN_EACH out.part[i] = a.part[i] * b.part[i] + c.part[i];
-  return out;
-}
-
-SCAN_INLINE Block multiply_add(const Block& a, float b, const Block& c) {
-  Block out;
-  SCAN_EACH out.part[i] = a.part[i] * b + c.part[i];
-  return out;
-}
-
-SCAN_INLINE Block multiply_add(const Block& a, const Block& b, float c) {
-  Block out;
-  SCAN_EACH out.part[i] = a.part[i] * b.part[i] + c;
-  return out;
-}
-
-SCAN_INLINE Block at_least(const Block& a, float low) {  // keeps NaN
-  Block out;
-  SCAN_EACH {
-    const Lanes bound = Lanes{} + low;
-    out.part[i] = a.part[i] < bound ? bound : a.part[i];
-  }
-  return out;
-}
-
-// 2^t = scale + scale * fraction, with scale the power of two of the integer nearest to t and fraction = 2^rest - 1.
+// 2^t = scale * (1 + rest * series), with scale the power of two of the integer nearest to t and rest what is left.
+template <int kCount>
 struct Power {
-  Block scale, fraction;
+  Vectors<kCount> scale, rest, series;
 };
 
-// For t <= 0. The two parts are kept apart because 1 + fraction would lose the digits of a slow decay. Below -127 the
-// scale is exactly 0. The fraction is a minimax polynomial, relative error 4.4e-7.
-SCAN_INLINE Power power_of_two(const Block& exponent) {
+// For t <= 0. The parts are kept apart because 1 + rest * series would lose the digits of a slow decay. Below -127 the
+// scale is exactly 0. The series is a minimax polynomial for (2^rest - 1) / rest, relative error 4.4e-7.
+template <int kCount>
+SCAN_INLINE Power<kCount> power_of_two(const Vectors<kCount>& exponent) {
   constexpr float kShift = 12582912.0f + 127.0f;  // 1.5 * 2^23: rounds to an integer, in the low bits with its bias
-  const Block t = at_least(exponent, -127.0f);
-  Power out;
-  Block rest;
-  SCAN_EACH {
-    const Lanes shifted = t.part[i] + kShift;
-    out.scale.part[i] = (Lanes)((Bits)shifted << 23);
-    rest.part[i] = t.part[i] - (shifted - kShift);
-  }
-  Block series = multiply_add(rest, splat(0.0013400436550357747f), 0.009666372953460286f);
-  series = multiply_add(series, rest, 0.05550333181003415f);
-  series = multiply_add(series, rest, 0.24022348954818187f);
-  series = multiply_add(series, rest, 0.6931471955055992f);
-  out.fraction = series * rest;
+  const Vectors<kCount> t = at_least(exponent, -127.0f);
+  const Vectors<kCount> shifted = t + kShift;
+  Power<kCount> out;
+  out.rest = t - (shifted - kShift);
+  out.series = multiply_add(out.rest, all<kCount>(0.0013400436550357747f), 0.009666372953460286f);
+  out.series = multiply_add(out.series, out.rest, 0.05550333181003415f);
+  out.series = multiply_add(out.series, out.rest, 0.24022348954818187f);
+  out.series = multiply_add(out.series, out.rest, 0.6931471955055992f);
+  SCAN_EACH out.scale.part[i] = (Lanes)((Bits)shifted.part[i] << 23);
   return out;
+}
+
+// 2^t - 1, for small t as accurate as for others.
+template <int kCount>
+SCAN_INLINE Vectors<kCount> minus_one(const Power<kCount>& power) {
+  return multiply_add(power.series, power.rest * power.scale, power.scale - 1.0f);
 }
 
 constexpr float kLog2E = 1.4426950408889634f;
@@ -133,29 +173,29 @@ constexpr float kLn2 = 0.6931471805599453f;
 
 // log(1 + exp(v)) = max(v, 0) + log1p(e), e = exp(-|v|), and log1p(e) = 2 artanh(e / (2 + e)).
 SCAN_INLINE Block softplus(const Block& v) {
-  Block exponent;
-  SCAN_EACH exponent.part[i] = (v.part[i] < Lanes{} ? v.part[i] : -v.part[i]) * kLog2E;
-  const Power power = power_of_two(exponent);
-  const Block e = multiply_add(power.scale, power.fraction, power.scale);
-  const Block z = e / (e + splat(2.0f));
+  Block negative;
+  for (int i = 0; i < kParts; ++i) negative.part[i] = (Lanes)((Bits)v.part[i] | INT32_MIN);
+  const auto power = power_of_two(negative * kLog2E);
+  const Block e = multiply_add(power.series, power.rest * power.scale, power.scale);
+  const Block z = e / (e + 2.0f);
   const Block square = z * z;
-  Block series = multiply_add(square, splat(0.14095773571737985f), 0.13978832906910008f);
+  Block series = multiply_add(square, all<kParts>(0.14095773571737985f), 0.13978832906910008f);
   series = multiply_add(series, square, 0.20012557161151553f);
   series = multiply_add(series, square, 0.33333155072453796f);
   series = multiply_add(series, square, 1.0f);
-  return at_least(v, 0.0f) + series * (z + z);
+  return multiply_add(series, z + z, at_least(v, 0.0f));
 }
 
 // The derivative of softplus at the v whose softplus is dt: sigmoid(v) = 1 - exp(-dt).
 SCAN_INLINE Block softplus_slope(const Block& dt) {
-  const Power power = power_of_two(dt * -kLog2E);
-  return splat(1.0f) - power.scale - power.scale * power.fraction;
+  return all<kParts>(0.0f) - minus_one(power_of_two(dt * -kLog2E));
 }
 
-SCAN_INLINE float sum(const Block& a) {
+SCAN_INLINE float sum(const float* channels) {
+  const Block block = load<kParts>(channels);
+  Lanes lanes = block.part[0];
+  for (int i = 1; i < kParts; ++i) lanes += block.part[i];
   float total = 0.0f;
-  Lanes lanes = a.part[0];
-  for (int i = 1; i < kParts; ++i) lanes += a.part[i];
   for (int j = 0; j < kLanes; ++j) total += lanes[j];
   return total;
 }

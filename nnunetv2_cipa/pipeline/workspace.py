@@ -33,9 +33,13 @@ class Workspace:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The process environment with nnU-Net's folders; on few cores with few workers, unless the user chose."""
+        """The process environment with nnU-Net's folders; on few cores, unless the user chose, with few workers.
+
+        There, waiting OpenMP threads sleep: spinning ones would take the cores from those at work.
+        """
         variables = {name: str(self.folder / name) for name in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results")}
-        few = {"nnUNet_def_n_proc": "2", "nnUNet_n_proc_DA": "1"} if (os.cpu_count() or 1) <= FEW_CORES else {}
+        few_workers = {"nnUNet_def_n_proc": "2", "nnUNet_n_proc_DA": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+        few = few_workers if (os.cpu_count() or 1) <= FEW_CORES else {}
         return {**few, **os.environ, **variables}
 
     def fold_folder(self, trainer: str, fold: int) -> Path:

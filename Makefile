@@ -21,7 +21,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 .PHONY: help demo test lint
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
 demo: $(PROJECT)
 	$(IN_VENV) nnUNetv2_cipa demo $(DEMO)

@@ -38,15 +38,21 @@ def plan_segments(inputs: ScanTensors) -> Plan:
 class Segment(NamedTuple):
     """A segment's inputs, (T, chunks, rows, G, D or N) in the compute dtype; T positions a chunk.
 
-    `delta` has its bias and softplus, and `slope` is that softplus's derivative. Positions that fill the last chunk up
-    are zero in all of them, so that they leave every state as it is.
+    `delta` has its bias and softplus. Positions that fill the last chunk up are zero in all of them, so that they
+    leave every state as it is.
     """
 
     u: Tensor
     delta: Tensor
     B: Tensor
     C: Tensor
-    slope: Tensor
+
+
+class Steps(NamedTuple):
+    """A tensor with a first axis for time, and its views at each time."""
+
+    whole: Tensor
+    each: tuple[Tensor, ...]
 
 
 class SegmentedScan:
@@ -60,7 +66,8 @@ class SegmentedScan:
         self.delta_bias = inputs.delta_bias.to(self.dtype)
         self.delta_softplus = delta_softplus
         self.plan = plan_segments(inputs)
-        self._buffers: dict[str, Tensor] = {}
+        self._memory: dict[str, Tensor] = {}
+        self._views: dict[tuple[str, tuple[int, ...]], Steps] = {}
 
     def row_blocks(self) -> Iterator[slice]:
         """Slices of the batch."""
@@ -74,12 +81,16 @@ class SegmentedScan:
         """An uninitialised contiguous tensor of the same shape in the compute dtype."""
         return torch.empty(tensor.shape, dtype=self.dtype, device=tensor.device)
 
-    def buffer(self, name: str, shape: tuple[int, ...]) -> Tensor:
+    def buffer(self, name: str, shape: tuple[int, ...]) -> Steps:
         """Memory of that name, uninitialised; the next segment gets the same."""
-        size = math.prod(shape)
-        if name not in self._buffers or self._buffers[name].numel() < size:
-            self._buffers[name] = self.A.new_empty(size)
-        return self._buffers[name][:size].view(shape)
+        if (name, shape) not in self._views:
+            size = math.prod(shape)
+            memory = self._memory.get(name)
+            if memory is None or memory.numel() < size:
+                memory = self._memory[name] = self.A.new_empty(size)
+            whole = memory[:size].view(shape)
+            self._views[name, shape] = Steps(whole, whole.unbind())
+        return self._views[name, shape]
 
     def load(self, rows: slice, part: slice) -> Segment:
         """Read one segment's inputs."""
@@ -87,9 +98,8 @@ class SegmentedScan:
             tensor[rows, :, part] for tensor in (self.inputs.u, self.inputs.delta, self.inputs.B, self.inputs.C)
         )
         delta = delta.to(self.dtype) + self.delta_bias.unsqueeze(1)
-        slope = torch.sigmoid(delta) if self.delta_softplus else torch.ones_like(delta)
         delta = F.softplus(delta) if self.delta_softplus else delta
-        return Segment(*(self.split(tensor) for tensor in (u, delta, B, C, slope)))
+        return Segment(*(self.split(tensor) for tensor in (u, delta, B, C)))
 
     def split(self, sequences: Tensor) -> Tensor:
         """Bring (rows, G, steps, F) to (T, chunks, rows, G, F), contiguous and in the compute dtype."""
@@ -103,7 +113,7 @@ class SegmentedScan:
         """Write a segment's values (T, chunks, rows, G, F) to their place in `target` (B, G, L, F)."""
         target[rows, :, part] = values.permute(2, 3, 1, 0, 4).flatten(2, 3)[:, :, : part.stop - part.start]
 
-    def states(self, segment: Segment, carry: Tensor) -> tuple[Tensor, Tensor]:
+    def states(self, segment: Segment, carry: Tensor) -> tuple[Steps, Steps]:
         """Scan a segment from the state `carry` (rows, G, N, D).
 
         Returns:
@@ -111,40 +121,39 @@ class SegmentedScan:
         """
         shape = (*segment.u.shape[:-1], *self.A.shape[1:])
         decay = self.buffer("decay", shape)
-        torch.mul(segment.delta.unsqueeze(-2), self.A, out=decay).exp_()
+        torch.mul(segment.delta.unsqueeze(-2), self.A, out=decay.whole).exp_()
         h = self.buffer("h", (shape[0] + 1, *shape[1:]))
-        torch.mul(segment.B.unsqueeze(-1), (segment.delta * segment.u).unsqueeze(-2), out=h[1:])
-        linear_scan(decay, h, carry, reverse=False)
+        torch.mul(segment.B.unsqueeze(-1), (segment.delta * segment.u).unsqueeze(-2), out=h.whole[1:])
+        self.linear_scan(decay, h, carry, reverse=False)
         return decay, h
 
+    def linear_scan(self, decay: Steps, states: Steps, carry: Tensor, *, reverse: bool) -> None:
+        """Turn drives into states in place: state_t = decay_t * state_(t-1) + drive_t.
 
-def linear_scan(decay: Tensor, states: Tensor, carry: Tensor, *, reverse: bool) -> None:
-    """Turn drives into states in place: state_t = decay_t * state_(t-1) + drive_t.
-
-    Args:
-        decay: (T, chunks, ...).
-        states: (T + 1, chunks, ...), the first for the state that enters a chunk, the others holding the drives.
-        carry: (...), the state that enters the first chunk.
-        reverse: walk from the last position of the last chunk to the first; then the last of `states` is the entry.
-    """
-    order = -1 if reverse else 1
-    decays, walked = decay.unbind()[::order], states.unbind()[::order]
-    entries = walked[0].unbind()[::order]
-    entries[0].copy_(carry)
-    if len(entries) == 1:
-        for factor, previous, current in zip(decays, walked[:-1], walked[1:], strict=True):
-            current.addcmul_(factor, previous)
-        return
-    products = torch.empty_like(decay)  # of the decays since the chunk's entry
-    since = products.unbind()[::order]
-    since[0].copy_(decays[0])
-    for t in range(1, len(decays)):
-        walked[t + 1].addcmul_(decays[t], walked[t])
-        torch.mul(decays[t], since[t - 1], out=since[t])
-    exits, factors = walked[-1].unbind()[::order], since[-1].unbind()[::order]
-    for chunk in range(1, len(entries)):
-        torch.addcmul(exits[chunk - 1], factors[chunk - 1], entries[chunk - 1], out=entries[chunk])
-    (states[:-1] if reverse else states[1:]).addcmul_(products, walked[0])
+        Args:
+            decay: (T, chunks, ...).
+            states: (T + 1, chunks, ...): first the state that enters each chunk, then the drives.
+            carry: (...), the state that enters the first chunk.
+            reverse: walk from the last position of the last chunk to the first; the last of `states` is the entry then.
+        """
+        order = -1 if reverse else 1
+        decays, walked = decay.each[::order], states.each[::order]
+        entries = walked[0].unbind()[::order]
+        entries[0].copy_(carry)
+        if len(entries) == 1:
+            for factor, previous, current in zip(decays, walked[:-1], walked[1:], strict=True):
+                current.addcmul_(factor, previous)
+            return
+        products = self.buffer("products", decay.whole.shape)  # of the decays since the chunk's entry
+        since = products.each[::order]
+        since[0].copy_(decays[0])
+        for t in range(1, len(decays)):
+            walked[t + 1].addcmul_(decays[t], walked[t])
+            torch.mul(decays[t], since[t - 1], out=since[t])
+        exits, factors = walked[-1].unbind()[::order], since[-1].unbind()[::order]
+        for chunk in range(1, len(entries)):
+            torch.addcmul(exits[chunk - 1], factors[chunk - 1], entries[chunk - 1], out=entries[chunk])
+        (states.whole[:-1] if reverse else states.whole[1:]).addcmul_(products.whole, walked[0])
 
 
 def _slices(total: int, size: int) -> Iterator[slice]:

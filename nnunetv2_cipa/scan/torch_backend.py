@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from nnunetv2_cipa.scan.kernel import ScanTensors, SequenceKernel
-from nnunetv2_cipa.scan.segments import SegmentedScan, linear_scan, plan_segments
+from nnunetv2_cipa.scan.segments import SegmentedScan, plan_segments
 from nnunetv2_cipa.scan.sequence_backend import SequenceBackend
 
 
@@ -55,8 +55,8 @@ class TorchKernel(SequenceKernel):
                 states[index, rows] = carry
                 segment = scan.load(rows, part)
                 _, h = scan.states(segment, states[index, rows])
-                carry = h[-1, -1]
-                outputs = _over_states(segment.C, h[1:]).addcmul_(scan.D, segment.u)
+                carry = h.whole[-1, -1]
+                outputs = _over_states(segment.C, h.whole[1:]).addcmul_(scan.D, segment.u)
                 scan.store(y, rows, part, outputs)
         return y, states
 
@@ -64,30 +64,32 @@ class TorchKernel(SequenceKernel):
         """See `SequenceKernel`."""
         scan = SegmentedScan(inputs, delta_softplus)
         du, ddelta, dB, dC = (scan.new_like(tensor) for tensor in (inputs.u, inputs.delta, inputs.B, inputs.C))
-        dA, dD, ddelta_bias = (torch.zeros_like(tensor) for tensor in (scan.A, scan.D, scan.delta_bias))
+        dA, dD = torch.zeros_like(scan.A), torch.zeros_like(scan.D)
         for rows in scan.row_blocks():
             carry = torch.zeros_like(states[0, rows])
             for index, part in reversed(list(enumerate(scan.segments()))):
-                u, delta, B, C, slope = segment = scan.load(rows, part)
+                u, delta, B, C = segment = scan.load(rows, part)
                 g = scan.split(grad_y[rows, :, part])
                 decay, h = scan.states(segment, states[index, rows])
-                m = scan.buffer("m", h.shape)  # gradients of the states before and after each position, but for C * g
-                torch.mul(C.unsqueeze(-1), g.unsqueeze(-2), out=m[:-1]).mul_(decay)
-                linear_scan(decay, m, carry, reverse=True)
-                carry = m[0, 0].clone()
+                m = scan.buffer("m", h.whole.shape)
+                torch.mul(C.unsqueeze(-1), g.unsqueeze(-2), out=m.whole[:-1]).mul_(decay.whole)
+                scan.linear_scan(decay, m, carry, reverse=True)
+                carry = m.each[0][0].clone()
 
+                before, after, m_before, m_after = h.whole[:-1], h.whole[1:], m.whole[:-1], m.whole[1:]
                 drive = delta * u
-                ddrive = _over_states(B, m[1:]).addcmul_(g, (B * C).sum(-1, keepdim=True))
+                ddrive = _over_states(B, m_after).addcmul_(g, (B * C).sum(-1, keepdim=True))
                 scan.store(du, rows, part, (ddrive * delta).addcmul_(g, scan.D))
-                scan.store(dB, rows, part, _over_channels(drive, m[1:]).addcmul_(C, (g * drive).sum(-1, keepdim=True)))
-                scan.store(dC, rows, part, _over_channels(g, h[1:]))
-                dexponent = m[:-1].mul_(h[:-1])
-                dstep = torch.mul(dexponent, scan.A, out=h[1:]).sum(-2).addcmul_(ddrive, u).mul_(slope)
-                scan.store(ddelta, rows, part, dstep)
+                scan.store(
+                    dB, rows, part, _over_channels(drive, m_after).addcmul_(C, (g * drive).sum(-1, keepdim=True))
+                )
+                scan.store(dC, rows, part, _over_channels(g, after))
+                dexponent = m_before.mul_(before)
+                dstep = torch.mul(dexponent, scan.A, out=after).sum(-2).addcmul_(ddrive, u)
+                scan.store(ddelta, rows, part, dstep * -torch.expm1(-delta) if delta_softplus else dstep)
                 dA += dexponent.mul_(delta.unsqueeze(-2)).sum((0, 1, 2))
                 dD += (g * u).sum((0, 1, 2))
-                ddelta_bias += dstep.sum((0, 1, 2))
-        return ScanTensors(du, ddelta, dA.transpose(1, 2), dB, dC, dD, ddelta_bias)
+        return ScanTensors(du, ddelta, dA.transpose(1, 2), dB, dC, dD, ddelta.sum((0, 2)))
 
 
 def _over_states(weights: Tensor, states: Tensor) -> Tensor:

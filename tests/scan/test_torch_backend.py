@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.autograd import gradcheck
 
 from nnunetv2_cipa.scan import registry, segments, selective_scan, selective_scan_2d
-from nnunetv2_cipa.scan.segments import linear_scan
+
 
 BACKEND = next(backend for backend in registry.BACKENDS if backend.name == "torch")
 SIZES = st.integers(1, 5)
@@ -149,25 +149,6 @@ class TestMemory:
         tensors = map_arguments(1, 64, 64, 96, 16, dtype=dtype)
         all_states = 64 * 64 * 4 * 96 * 16 * 4
         assert self.kept_for_backward(tensors) <= all_states / segments.MINIMUM_STEPS
-
-
-class TestLinearScan:
-    @pytest.mark.parametrize("reverse", [False, True])
-    @pytest.mark.parametrize("chunks", [1, 2, 5])
-    def test_against_a_loop(self, reverse, chunks):
-        decay = torch.rand(3, chunks, 2, dtype=torch.float64)
-        drive = torch.randn(3, chunks, 2, dtype=torch.float64)
-        carry = torch.randn(2, dtype=torch.float64)
-        states = torch.empty(4, chunks, 2, dtype=torch.float64)
-        states[slice(0, -1) if reverse else slice(1, None)] = drive
-        linear_scan(decay, states, carry, reverse=reverse)
-
-        positions = [(t, chunk) for chunk in range(chunks) for t in range(3)]
-        state = carry
-        for t, chunk in reversed(positions) if reverse else positions:
-            assert torch.allclose(states[t + 1 if reverse else t, chunk], state)
-            state = decay[t, chunk] * state + drive[t, chunk]
-            assert torch.allclose(states[t if reverse else t + 1, chunk], state)
 
 
 @pytest.mark.parametrize(("scan", "maker"), [("_scan", "sequence_arguments"), ("_scan_2d", "map_arguments")])

@@ -87,7 +87,8 @@ class nnUNetTrainerCIPA(nnUNetTrainer):
 
     def configure_optimizers(self) -> tuple[Optimizer, LRScheduler]:
         """AdamW without decay on norms, biases, A and D; cosine from `initial_lr` towards 0."""
-        optimizer = AdamW(parameter_groups(self.network, self.weight_decay), lr=self.initial_lr)
+        groups = parameter_groups(self.network, self.weight_decay)
+        optimizer = AdamW(groups, lr=self.initial_lr, fused=self.device.type in ("cpu", "cuda"))
         return optimizer, CosineSchedule(optimizer, self.initial_lr, self.num_epochs)
 
     def set_deep_supervision_enabled(self, enabled: bool) -> None:

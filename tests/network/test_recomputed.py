@@ -43,11 +43,3 @@ def test_it_can_be_switched_off_and_is_off_in_evaluation():
     assert all(layer.recompute for layer in layers)
     set_recompute(network, False)
     assert not any(layer.recompute for layer in layers)
-
-
-def test_recomputing_compiles_without_a_graph_break():
-    network = CIPA((64, 64)).train()
-    set_recompute(network, True)
-    compiled = torch.compile(network, fullgraph=True, backend="aot_eager")
-    compiled(torch.randn(2, 2, 64, 64)).square().mean().backward()
-    assert network.encoder.patch_embedding.projection.weight.grad.isfinite().all()

@@ -2,6 +2,7 @@
 
 import argparse
 import pickle
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ from nnunetv2_cipa.errors import InputError
 _STATE_DICTS = ("model", "state_dict", "network_weights")
 
 
-class _Settings(dict[str, Any]):
-    """Stands in for yacs' CfgNode, the settings that VMamba's trainings save, so that yacs need not be installed."""
+class _Settings:
+    """Reads yacs' CfgNode, the settings that VMamba's trainings save, as a plain dict."""
+
+    def __new__(cls, *_: object) -> OrderedDict[str, Any]:  # type: ignore[misc]
+        return OrderedDict()  # PyTorch fills it, and nothing but its own kinds of dict
 
 
 _ALLOWED: list[Any] = [

@@ -84,8 +84,8 @@ def _import_pretrained(arguments: Namespace, source: Source) -> None:
     print(report)
     if not planned.divided_by_255:
         print(
-            f"The dataset's normalisation ({', '.join(planned.normalizations)}) is not one fixed map of 8-bit values "
-            "for both channels, as rgb_to_0_1 twice is: the file's input scaling cannot be folded in exactly, and was not."
+            f"The dataset's normalisation, {', '.join(planned.normalizations)}, is not one fixed map of 8-bit values "
+            "for both channels, as rgb_to_0_1 for both is: the file's input scaling was not folded in."
         )
     print(
         f"{arguments.o}\nNext: nnUNetv2_train {arguments.d} {arguments.c} FOLD -p {arguments.p} -tr {arguments.tr} "

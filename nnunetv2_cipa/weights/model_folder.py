@@ -47,7 +47,7 @@ def write_model_folder(
     Raises:
         InputError: the folder exists.
     """
-    plans, dataset_json = _plans(folder, patch_size), _dataset_json(origin)
+    plans, dataset_json = png_plans(folder.resolve().parent.name, patch_size), _dataset_json(origin)
     with new_folder(folder, overwrite=overwrite) as new:
         for name, content in (
             ("plans.json", plans),
@@ -77,7 +77,7 @@ def _dataset_json(origin: str) -> dict[str, Any]:
     }
 
 
-def _plans(folder: Path, patch_size: tuple[int, int]) -> dict[str, Any]:
+def png_plans(dataset_name: str, patch_size: tuple[int, int]) -> dict[str, Any]:
     """Plans as nnU-Net makes them for 2D PNGs: these have a spacing of 1, so nothing is resampled."""
     channels = range(len(MODALITIES))
     resampling = "resample_data_or_seg_to_shape"
@@ -105,7 +105,7 @@ def _plans(folder: Path, patch_size: tuple[int, int]) -> dict[str, Any]:
         },
     }
     return {
-        "dataset_name": folder.resolve().parent.name,
+        "dataset_name": dataset_name,
         "plans_name": "nnUNetPlans",
         "original_median_spacing_after_transp": [999.0, 1.0, 1.0],
         "original_median_shape_after_transp": [1, *patch_size],

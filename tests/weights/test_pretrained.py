@@ -1,0 +1,115 @@
+"""What is taken, adapted, new and unused when published weights are fitted to a network to be trained."""
+
+import pytest
+import torch
+from nnunetv2.run.load_pretrained_weights import load_pretrained_weights
+
+from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.network import CIPA
+from nnunetv2_cipa.weights.input_scaling import IMAGENET, PUBLISHED
+from nnunetv2_cipa.weights.layout import our_key
+from nnunetv2_cipa.weights.pretrained import fit_weights
+from nnunetv2_cipa.weights.published import HEAD, PATCH_EMBEDDING, PATCH_EMBEDDING_BIAS
+from nnunetv2_cipa.weights.source import Source
+from nnunetv2_cipa.weights.token_grid import depends_on_grid
+
+
+@pytest.fixture
+def cipa(golden_weights):
+    return Source("CIPA", "tiny", (128, 128), golden_weights, unused=["backbone.total_ops"])
+
+
+@pytest.fixture
+def vmamba(golden_weights):
+    encoder = {key: value for key, value in golden_weights.items() if "vssm" in key and "outnorm" not in key}
+    return Source("VMamba", "tiny", None, encoder, unused=["head.weight"])
+
+
+def require_partition(report, network):
+    names = [*report.taken, *report.adapted, *report.new]
+    assert len(names) == len(set(names))
+    assert set(names) == set(network.state_dict())
+
+
+def test_everything_fits_at_the_same_patch_size(cipa):
+    network = CIPA((128, 128), 4)
+    weights, report = fit_weights(cipa, network, divided_by_255=True)
+    require_partition(report, network)
+    assert set(report.adapted) == {PATCH_EMBEDDING, PATCH_EMBEDDING_BIAS}
+    assert set(report.new) == {"channel_order", HEAD}
+    assert report.unused == ["decode_head.output.weight", "backbone.total_ops"]
+    assert weights[HEAD].shape[0] == 4
+    for key, value in cipa.weights.items():
+        if our_key(key) in report.taken:
+            assert torch.equal(weights[our_key(key)].flatten(), value.flatten()), key
+    network.load_state_dict(weights)
+
+
+@pytest.mark.parametrize("divided_by_255", [True, False])
+@pytest.mark.parametrize("layout", ["cipa", "vmamba"])
+def test_first_convolution(request, layout, divided_by_255):
+    """Divided by 255, the encoder sees what it was trained on; otherwise its weights see the dataset's values."""
+    source = request.getfixturevalue(layout)
+    network = CIPA((128, 128))
+    weights, report = fit_weights(source, network, divided_by_255=divided_by_255)
+    network.load_state_dict(weights)
+    grey = torch.rand(1, 1, 32, 32)
+    scaling = {"cipa": PUBLISHED, "vmamba": IMAGENET}[layout]
+    gain, offset = (torch.tensor(values).view(1, 3, 1, 1) for values in (scaling.gain, scaling.offset))
+    seen = grey * gain + offset if divided_by_255 else grey.expand(-1, 3, -1, -1)
+    first = (source.weights[f"backbone.vssm.patch_embed.0.{leaf}"] for leaf in ("weight", "bias"))
+    expected = torch.nn.functional.conv2d(seen, *first, stride=4)
+    with torch.no_grad():
+        found = network.encoder.patch_embedding.projection(grey)
+    torch.testing.assert_close(found, expected, rtol=0, atol=2e-5)
+    assert (PATCH_EMBEDDING_BIAS in report.adapted) is divided_by_255
+
+
+def test_vmamba_fills_the_encoder_alone(vmamba):
+    network = CIPA((96, 64))
+    weights, report = fit_weights(vmamba, network, divided_by_255=True)
+    require_partition(report, network)
+    assert len(report.taken) + len(report.adapted) == 208
+    assert {name.split(".")[0] for name in report.taken} == {"encoder"}
+    assert report.unused == ["head.weight"]
+    initial = network.state_dict()
+    assert all(torch.equal(weights[name], initial[name]) for name in report.new)
+
+
+@pytest.mark.parametrize("crm", ["resample", "new"])
+def test_another_patch_size(cipa, crm):
+    network = CIPA((96, 64))
+    weights, report = fit_weights(cipa, network, divided_by_255=False, crm=crm)
+    require_partition(report, network)
+    per_position = set(filter(depends_on_grid, network.state_dict()))
+    assert len(per_position) == 12
+    assert per_position <= set(report.adapted if crm == "resample" else report.new)
+    assert "resampled from patch size 128x128 to 96x64" in str(report)
+    network.load_state_dict(weights)
+
+
+def test_ablations_leave_weights_unused(cipa):
+    network = CIPA((128, 128), use_crm=False)
+    _, report = fit_weights(cipa, network, divided_by_255=True)
+    require_partition(report, network)
+    assert sum("cross_mamba" in key for key in report.unused) == 68
+    assert "backbone.cross_mamba (68)" in str(report)
+
+
+def test_another_variant_is_refused(cipa):
+    with torch.device("meta"):
+        network = CIPA((128, 128), variant="small")
+    with pytest.raises(InputError, match=r"variant tiny.*use -tr nnUNetTrainerCIPA\."):
+        fit_weights(cipa, network, divided_by_255=True)
+
+
+def test_nnunet_loads_all_but_the_head(cipa, tmp_path):
+    """nnU-Net's own loading, which wants every key in the right shape."""
+    network = CIPA((96, 64), 3)
+    weights, _ = fit_weights(cipa, network, divided_by_255=True)
+    torch.save({"network_weights": weights}, tmp_path / "checkpoint.pth")
+    trained = CIPA((96, 64), 5)
+    head = trained.state_dict()[HEAD].clone()
+    load_pretrained_weights(trained, tmp_path / "checkpoint.pth")
+    for name, value in trained.state_dict().items():
+        assert torch.equal(value, head if name == HEAD else weights[name]), name

@@ -31,8 +31,8 @@ def require_partition(report, network):
     assert set(names) == set(network.state_dict())
 
 
-def test_everything_fits_at_the_same_patch_size(cipa):
-    network = CIPA((128, 128), 4)
+def test_everything_fits_at_the_same_patch_size(cipa, blank_network):
+    network = blank_network((128, 128), 4)
     weights, report = fit_weights(cipa, network, divided_by_255=True)
     require_partition(report, network)
     assert set(report.adapted) == {PATCH_EMBEDDING, PATCH_EMBEDDING_BIAS}
@@ -47,10 +47,10 @@ def test_everything_fits_at_the_same_patch_size(cipa):
 
 @pytest.mark.parametrize("divided_by_255", [True, False])
 @pytest.mark.parametrize("layout", ["cipa", "vmamba"])
-def test_first_convolution(request, layout, divided_by_255):
+def test_first_convolution(request, layout, divided_by_255, blank_network):
     """Divided by 255, the encoder sees what it was trained on; otherwise its weights see the dataset's values."""
     source = request.getfixturevalue(layout)
-    network = CIPA((128, 128))
+    network = blank_network((128, 128))
     weights, report = fit_weights(source, network, divided_by_255=divided_by_255)
     network.load_state_dict(weights)
     grey = torch.rand(1, 1, 32, 32)
@@ -65,8 +65,8 @@ def test_first_convolution(request, layout, divided_by_255):
     assert (PATCH_EMBEDDING_BIAS in report.adapted) is divided_by_255
 
 
-def test_vmamba_fills_the_encoder_alone(vmamba):
-    network = CIPA((96, 64))
+def test_vmamba_fills_the_encoder_alone(vmamba, blank_network):
+    network = blank_network((96, 64))
     weights, report = fit_weights(vmamba, network, divided_by_255=True)
     require_partition(report, network)
     assert len(report.taken) + len(report.adapted) == 208
@@ -77,8 +77,8 @@ def test_vmamba_fills_the_encoder_alone(vmamba):
 
 
 @pytest.mark.parametrize("crm", ["resample", "new"])
-def test_another_patch_size(cipa, crm):
-    network = CIPA((96, 64))
+def test_another_patch_size(cipa, crm, blank_network):
+    network = blank_network((96, 64))
     weights, report = fit_weights(cipa, network, divided_by_255=False, crm=crm)
     require_partition(report, network)
     per_position = set(filter(depends_on_grid, network.state_dict()))
@@ -88,8 +88,8 @@ def test_another_patch_size(cipa, crm):
     network.load_state_dict(weights)
 
 
-def test_ablations_leave_weights_unused(cipa):
-    network = CIPA((128, 128), use_crm=False)
+def test_ablations_leave_weights_unused(cipa, blank_network):
+    network = blank_network((128, 128), use_crm=False)
     _, report = fit_weights(cipa, network, divided_by_255=True)
     require_partition(report, network)
     assert sum("cross_mamba" in key for key in report.unused) == 68
@@ -103,12 +103,12 @@ def test_another_variant_is_refused(cipa):
         fit_weights(cipa, network, divided_by_255=True)
 
 
-def test_nnunet_loads_all_but_the_head(cipa, tmp_path):
+def test_nnunet_loads_all_but_the_head(cipa, tmp_path, blank_network):
     """nnU-Net's own loading, which wants every key in the right shape."""
-    network = CIPA((96, 64), 3)
+    network = blank_network((96, 64), 3)
     weights, _ = fit_weights(cipa, network, divided_by_255=True)
     torch.save({"network_weights": weights}, tmp_path / "checkpoint.pth")
-    trained = CIPA((96, 64), 5)
+    trained = blank_network((96, 64), 5)
     head = trained.state_dict()[HEAD].clone()
     load_pretrained_weights(trained, tmp_path / "checkpoint.pth")
     for name, value in trained.state_dict().items():

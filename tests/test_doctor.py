@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 
 from nnunetv2_cipa import doctor
 from nnunetv2_cipa.cli import main
+from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.scan import registry
 
 
@@ -207,6 +208,20 @@ class TestScan:
         number, shown = problems(doctor.check_scan, ["cpu"])
         assert number == 1
         assert "abacus" in shown
+
+    def test_backend_of_the_gpu_only(self, problems, monkeypatch):
+        """Training goes on there, so that the CPU can't use it is no problem."""
+
+        def choose(device):
+            if device.type == "cpu":
+                raise InputError("It can't scan on the CPU.")
+            return SimpleNamespace(name="mamba_ssm")
+
+        monkeypatch.setattr(registry, "choose_backend", choose)
+        number, shown = problems(doctor.check_scan, ["cpu", "cuda:0"])
+        assert number == 0
+        assert "note: No selective scan for cpu. It can't scan on the CPU." in shown
+        assert problems(doctor.check_scan, ["cpu"])[0] == 1
 
 
 class TestFolders:

@@ -1,14 +1,19 @@
 // The backward scan of one direction. States are recomputed: a first pass keeps the state every kChunk steps; then, from
 // the last chunk to the first, a second pass recomputes the chunk's states and a third walks back through it.
 
-// dL/dB or dL/dC of one position: a sum over the block's channels for each state.
-SCAN_INLINE void add_sums(float* to, const float* terms, int64_t states, bool add) {
-  for (int64_t n = 0; n < states; ++n) to[n] = (add ? to[n] : 0.0f) + sum(terms + n * kBlock);
+// Writes or adds dL/dB or dL/dC of one position: for each state, the sum over the block's channels.
+template <int kStates>
+SCAN_INLINE void put_sums(float* to, const float* lanes, int64_t states, bool add) {
+  for (int64_t n = 0; n < (kStates ? kStates : states); n += 4) {
+    const Quad sums = sum_four(lanes + n * kLanes);
+    for (int64_t i = 0; i < (kStates || states - n > 4 ? 4 : states - n); ++i)
+      to[n + i] = (add ? to[n + i] : 0.0f) + sums[i];
+  }
 }
 
 // The working memory of one unit, cut from its scratch; in rows of kBlock floats.
 struct Workspace {
-  float *state, *carry, *chunk_weights, *terms_B, *terms_C, *kept, *change, *checkpoints;
+  float *state, *carry, *chunk_weights, *terms_B, *terms_C, *kept, *change, *grad_y, *checkpoints;
 
   Workspace(float* scratch, int64_t states, Steps& steps) {
     const auto take = [&scratch](int64_t floats) {
@@ -20,8 +25,8 @@ struct Workspace {
     state = take(row);
     carry = take(row);          // dL/dh of the step after
     chunk_weights = take(row);  // dL/dA of this chunk
-    terms_B = take(row);
-    terms_C = take(row);
+    terms_B = take(row + 3 * kBlock);  // dL/dB and dL/dC before the sum over lanes; four states are read at a time
+    terms_C = take(row + 3 * kBlock);
     kept = take(kChunk * row);          // exp(dt A) h of the step before
     change = take((kChunk + 1) * row);  // exp(dt A) - 1, and that of the next chunk's first step
     steps.dt = take(kChunk * kBlock);
@@ -31,8 +36,6 @@ struct Workspace {
     steps.C = take(kChunk * states);
     checkpoints = scratch;
   }
-
-  float* grad_y;
 };
 
 template <int kStates, bool kWhole>
@@ -100,6 +103,13 @@ class BackwardScan {
     __builtin_prefetch(grad_y_ + p * f_.channels);
   }
 
+  SCAN_INLINE void fetch_gradients(int64_t p) const {
+    __builtin_prefetch(grad_x_ + p * f_.channels, 1);
+    __builtin_prefetch(grad_delta_ + p * f_.channels, 1);
+    __builtin_prefetch(grad_B_ + p * f_.position_step, 1);
+    __builtin_prefetch(grad_C_ + p * f_.position_step, 1);
+  }
+
   SCAN_INLINE void prepare(int64_t j) {
     if (j >= steps_.count) return;
     scan_.prepare(steps_, j);
@@ -129,6 +139,7 @@ class BackwardScan {
   // One step back: writes the gradients of its position.
   void step_back(int64_t j) {
     const int64_t states = scan_.states, p = steps_.positions[j];
+    if (j >= kFetch) fetch_gradients(steps_.positions[j - kFetch]);
     const Block dt = load<kParts>(steps_.dt + j * kBlock), x = load<kParts>(steps_.x + j * kBlock);
     const Block dy = load<kParts>(work_.grad_y + j * kBlock);
     const auto dts = repeat<kCount>(dt), inputs = repeat<kCount>(dt * x), dys = repeat<kCount>(dy);
@@ -148,15 +159,15 @@ class BackwardScan {
       const auto later = load<kCount>(carry + at), kept_n = load<kCount>(kept + at);
       const auto grad_h = later + multiply_add(load<kCount>(change + at), later, times_each(dys, c + n));
       store(carry + at, grad_h);
-      store(terms_C + at, dys * (kept_n + times_each(inputs, b + n)));
-      store(terms_B + at, grad_h * inputs);
+      store_lanes(terms_C + n * kLanes, dys * (kept_n + times_each(inputs, b + n)));
+      store_lanes(terms_B + n * kLanes, grad_h * inputs);
       through_B = through_B + times_each(grad_h, b + n);
       const auto grad_exponent = grad_h * kept_n;
       through_A = multiply_add(grad_exponent, load<kCount>(rates + at), through_A);
       store(weights + at, multiply_add(grad_exponent, dts, load<kCount>(weights + at)));
     }
-    add_sums(grad_B_ + p * f_.position_step, terms_B, states, add_);
-    add_sums(grad_C_ + p * f_.position_step, terms_C, states, add_);
+    put_sums<kStates>(grad_B_ + p * f_.position_step, terms_B, states, add_);
+    put_sums<kStates>(grad_C_ + p * f_.position_step, terms_C, states, add_);
 
     const Block by_input = fold(through_B);
     Block dx = multiply_add(by_input, dt, dy * scan_.skip);

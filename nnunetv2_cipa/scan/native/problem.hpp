@@ -54,7 +54,7 @@ struct Kernels {
 
 const Kernels& kernels();  // those of the best instruction set that this processor has
 
-constexpr int64_t kChunk = 32;  // steps between two checkpoints of the backward pass
+constexpr int64_t kChunk = 64;  // steps between two checkpoints of the backward pass
 
 inline int64_t forward_scratch(const Problem& problem) {
   return 2 * kChunk * kBlock + (2 * kChunk + kBlock) * problem.states;
@@ -62,7 +62,7 @@ inline int64_t forward_scratch(const Problem& problem) {
 
 inline int64_t backward_scratch(const Problem& problem) {
   const int64_t chunks = (problem.length + kChunk - 1) / kChunk;
-  return 3 * kChunk * kBlock + 2 * kChunk * problem.states + (5 + 2 * kChunk + 1 + chunks) * problem.states * kBlock;
+  return (3 * kChunk + 6) * kBlock + 2 * kChunk * problem.states + (6 + 2 * kChunk + chunks) * problem.states * kBlock;
 }
 
 inline int64_t first_of(int64_t total, int64_t share, int64_t shares) { return total * share / shares; }

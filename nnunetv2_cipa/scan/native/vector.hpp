@@ -191,11 +191,37 @@ SCAN_INLINE Block softplus_slope(const Block& dt) {
   return all<kParts>(0.0f) - minus_one(power_of_two(dt * -kLog2E));
 }
 
-SCAN_INLINE float sum(const float* channels) {
-  const Block block = load<kParts>(channels);
-  Lanes lanes = block.part[0];
-  for (int i = 1; i < kParts; ++i) lanes += block.part[i];
-  float total = 0.0f;
-  for (int j = 0; j < kLanes; ++j) total += lanes[j];
+typedef float Quad __attribute__((vector_size(16)));
+typedef float QuadMemory __attribute__((vector_size(16), aligned(4), may_alias));
+
+#if defined(__clang__) || __GNUC__ >= 12
+#define SCAN_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+typedef int32_t QuadIndex __attribute__((vector_size(16)));
+#define SCAN_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, QuadIndex{__VA_ARGS__})
+#endif
+
+// Stores, for each state in `terms`, its sums over the channels that share a lane: kLanes floats a state.
+template <int kCount>
+SCAN_INLINE void store_lanes(float* to, const Vectors<kCount>& terms) {
+  for (int state = 0; state < kCount / kParts; ++state) {
+    Lanes lanes = terms.part[state * kParts];
+    for (int i = 1; i < kParts; ++i) lanes += terms.part[state * kParts + i];
+    *reinterpret_cast<Memory*>(to + state * kLanes) = lanes;
+  }
+}
+
+SCAN_INLINE Quad sum_to_quad(const float* lanes) {
+  Quad total = *reinterpret_cast<const QuadMemory*>(lanes);
+  for (int i = 4; i < kLanes; i += 4) total += *reinterpret_cast<const QuadMemory*>(lanes + i);
   return total;
+}
+
+// The sums of four states' lanes.
+SCAN_INLINE Quad sum_four(const float* lanes) {
+  const Quad a = sum_to_quad(lanes), b = sum_to_quad(lanes + kLanes);
+  const Quad c = sum_to_quad(lanes + 2 * kLanes), d = sum_to_quad(lanes + 3 * kLanes);
+  const Quad ab = SCAN_SHUFFLE(a, b, 0, 4, 1, 5) + SCAN_SHUFFLE(a, b, 2, 6, 3, 7);  // (a, b, a, b)
+  const Quad cd = SCAN_SHUFFLE(c, d, 0, 4, 1, 5) + SCAN_SHUFFLE(c, d, 2, 6, 3, 7);
+  return SCAN_SHUFFLE(ab, cd, 0, 1, 4, 5) + SCAN_SHUFFLE(ab, cd, 2, 3, 6, 7);
 }

@@ -1,6 +1,5 @@
 """Published weights fitted to a network that is to be trained further."""
 
-from collections.abc import Mapping
 from typing import Literal
 
 from torch import Tensor
@@ -63,7 +62,10 @@ def fit_weights(
         taken=[name for name in initial if name not in new and name not in adapted],
         adapted=adapted,
         new=new,
-        unused=[*_unused(weights, initial), *source.unused],
+        unused=[
+            *(key for name in weights if (name in new or name not in initial) and (key := published_key(name))),
+            *source.unused,
+        ],
     )
 
 
@@ -83,11 +85,6 @@ def _first_convolution(scaling: InputScaling, source: Source) -> dict[str, str]:
         return {PATCH_EMBEDDING: f"summed over RGB; its input scaling ({source.scaling.name}) is not folded in"}
     how = f"summed over RGB, with its input scaling ({scaling.name}) folded in"
     return {PATCH_EMBEDDING: how, PATCH_EMBEDDING_BIAS: how}
-
-
-def _unused(weights: Mapping[str, Tensor], initial: Mapping[str, Tensor]) -> list[str]:
-    names = [name for name in weights if name not in initial or name == HEAD]
-    return [published_key(name) or name for name in names]
 
 
 def _shown(patch_size: tuple[int, int]) -> str:

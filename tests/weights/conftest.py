@@ -110,7 +110,11 @@ def planned_dataset(tmp_path, monkeypatch) -> Callable[..., str]:
         dataset_json |= {"file_ending": ".png"}
         plans = png_plans(folder.name, patch_size)
         plans["configurations"]["2d"]["normalization_schemes"] = [normalization] * 2
-        for name, content in (("dataset.json", dataset_json), ("nnUNetPlans.json", plans)):
+        for name, content in (
+            ("dataset.json", dataset_json),
+            ("nnUNetPlans.json", plans),
+            ("dataset_fingerprint.json", {}),
+        ):
             (folder / name).write_text(json.dumps(content))
         manager = PlansManager(plans)
         random = np.random.default_rng(0)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from nnunetv2.inference.sliding_window_prediction import compute_gaussian
-from nnunetv2.model_sharing import entry_points
 from PIL import Image
 from torch import Tensor
 
@@ -18,17 +17,15 @@ from nnunetv2_cipa.weights import from_published
 
 SIZE = 128
 BORDER = 10
-MODEL = Path("Dataset998_CIPA") / "nnUNetTrainerCIPA__nnUNetPlans__2d"
 
 
-def stock(command: str, *arguments: object, **environment: str) -> str:
-    """Run a command of nnU-Net's and return what it prints."""
+def stock(command: str, *arguments: object) -> None:
+    """Run a command of nnU-Net's."""
     script = Path(sys.executable).with_name(command)
     words = [str(script), *map(str, arguments)]
-    variables = os.environ | {"nnUNet_def_n_proc": "2", "OMP_NUM_THREADS": "2"} | environment
+    variables = os.environ | {"nnUNet_def_n_proc": "2", "OMP_NUM_THREADS": "2"}
     done = subprocess.run(words, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def bordered(images: np.ndarray) -> np.ndarray:
@@ -58,28 +55,14 @@ def cases(rule) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def installed(cipa_file, tmp_path_factory) -> Path:
-    """The imported model, exported to a zip file and installed from it, both by nnU-Net."""
-    results = [tmp_path_factory.mktemp(name) for name in ("results", "elsewhere")]
-    zip_file = results[0] / "CIPA.zip"
-    assert main(["import_weights", str(cipa_file), "-o", str(results[0] / MODEL)]) == 0
-    with pytest.MonkeyPatch.context() as patch:
-        for folder, command, words in (
-            (
-                results[0],
-                entry_points.export_pretrained_model_entry,
-                f"-d 998 -c 2d -tr {MODEL.name.split('_')[0]} -f 0 -o",
-            ),
-            (results[1], entry_points.install_from_zip_entry_point, ""),
-        ):
-            patch.setenv("nnUNet_results", str(folder))
-            patch.setattr(sys, "argv", ["nnU-Net", *words.split(), str(zip_file)])
-            command()
-    return results[1] / MODEL
+def model(cipa_file, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("imported") / "model"
+    assert main(["import_weights", str(cipa_file), "-o", str(folder)]) == 0
+    return folder
 
 
 @pytest.fixture(scope="module")
-def predictions(installed, cases, tmp_path_factory) -> Path:
+def predictions(model, cases, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("predicted")
     (folder / "images").mkdir()
     for case, images in cases.items():
@@ -87,7 +70,7 @@ def predictions(installed, cases, tmp_path_factory) -> Path:
             Image.fromarray(image).save(folder / "images" / f"{case}_{channel:04d}.png")
     stock(
         "nnUNetv2_predict_from_modelfolder",
-        *("-m", installed, "-f", 0, "-i", folder / "images", "-o", folder / "out"),
+        *("-m", model, "-f", 0, "-i", folder / "images", "-o", folder / "out"),
         *("--save_probabilities", "-device", "cpu", "-npp", 1, "-nps", 1),
     )
     return folder / "out"
@@ -119,8 +102,8 @@ def float16_error(logits: Tensor) -> Tensor:
     return (spacing / 2 / gaussian.float() + logits.abs() * 2.0**-11) / 4
 
 
-def test_the_network_in_the_folder_gives_the_golden_probabilities(installed, cases, golden, blank_network):
-    checkpoint = torch.load(installed / "fold_0" / "checkpoint_final.pth", weights_only=True)
+def test_the_network_in_the_folder_gives_the_golden_probabilities(model, cases, golden, blank_network):
+    checkpoint = torch.load(model / "fold_0" / "checkpoint_final.pth", weights_only=True)
     network = blank_network((SIZE, SIZE))
     network.load_state_dict(checkpoint["network_weights"])
     images = torch.from_numpy(np.stack([cases["first"], cases["second"]])).float() / 255

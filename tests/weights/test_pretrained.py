@@ -84,6 +84,7 @@ def test_another_patch_size(cipa, crm, blank_network):
     per_position = set(filter(depends_on_grid, network.state_dict()))
     assert len(per_position) == 12
     assert per_position <= set(report.adapted if crm == "resample" else report.new)
+    assert len(report.unused) == (2 if crm == "resample" else 14)
     assert "resampled from patch size 128x128 to 96x64" in str(report)
     network.load_state_dict(weights)
 

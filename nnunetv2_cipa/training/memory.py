@@ -7,8 +7,8 @@ import torch
 
 from nnunetv2_cipa.network import VariantName
 
-# What float32 training keeps for the backward pass, per pixel of the input; measured by benchmarks/training_memory.py.
-KEPT_BYTES_PER_PIXEL: dict[VariantName, int] = {"tiny": 17_000, "small": 27_000, "base": 36_000}
+# What float32 training keeps for the backward pass, per pixel; measured by benchmarks/training_memory.py.
+KEPT_BYTES_PER_PIXEL: dict[VariantName, int] = {"tiny": 17_000, "small": 23_000, "base": 31_000}
 LARGEST_SHARE = 0.5
 
 

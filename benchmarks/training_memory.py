@@ -1,0 +1,81 @@
+"""Count the bytes that a training step keeps for its backward pass, per image and per pixel, without a GPU.
+
+`python benchmarks/training_memory.py --size 128` counts what autograd saves for CIPA's variants, with and without
+recomputation, in float32 and under autocast (bfloat16, of the same size as float16), beside nnU-Net's own 2D U-Net.
+Parameters do not count.
+"""
+
+import argparse
+
+import torch
+from dynamic_network_architectures.architectures.unet import PlainConvUNet
+from torch import Tensor, nn
+
+from nnunetv2_cipa.network import CIPA, VARIANTS
+from nnunetv2_cipa.network.recomputed import set_recompute
+
+BATCH_SIZE = 2
+SMALLEST_MAP = 4
+MOST_FEATURES = 512
+
+
+def kept_bytes(network: nn.Module, size: int, *, autocast: bool) -> float:
+    """Bytes kept for one image."""
+    kept: dict[int, int] = {parameter.untyped_storage().data_ptr(): 0 for parameter in network.parameters()}
+
+    def remember(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept.setdefault(storage.data_ptr(), storage.nbytes())
+        return tensor
+
+    images, labels = torch.randn(BATCH_SIZE, 2, size, size), torch.ones(BATCH_SIZE, size, size, dtype=torch.long)
+    with (
+        torch.autograd.graph.saved_tensors_hooks(remember, lambda tensor: tensor),
+        torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast),
+    ):
+        loss = nn.functional.cross_entropy(network(images).float(), labels)
+    assert loss.isfinite()  # the graph lives until here, so no storage was used twice
+    return sum(kept.values()) / BATCH_SIZE
+
+
+def unet(size: int) -> nn.Module:
+    """Build the U-Net that nnU-Net plans for 2D images of this size, without deep supervision."""
+    stages = 1
+    while size >> stages >= SMALLEST_MAP:
+        stages += 1
+    return PlainConvUNet(
+        input_channels=2,
+        n_stages=stages,
+        features_per_stage=[min(32 * 2**stage, MOST_FEATURES) for stage in range(stages)],
+        conv_op=nn.Conv2d,
+        kernel_sizes=3,
+        strides=[1] + [2] * (stages - 1),
+        n_conv_per_stage=2,
+        num_classes=2,
+        n_conv_per_stage_decoder=2,
+        conv_bias=True,
+        norm_op=nn.InstanceNorm2d,
+        norm_op_kwargs={"eps": 1e-5, "affine": True},
+        nonlin=nn.LeakyReLU,
+        nonlin_kwargs={"inplace": True},
+    )
+
+
+def main() -> None:
+    """Count for every network and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, default=128, help="height and width in pixels (default: %(default)s)")
+    size = parser.parse_args().size
+    print("| network | activations | precision | MiB per image | bytes per pixel |\n|---|---|---|---|---|")
+    for name in ("U-Net", *VARIANTS):
+        for recompute in (False, True) if name in VARIANTS else (False,):
+            network = CIPA((size, size), variant=name) if name in VARIANTS else unet(size)  # type: ignore[arg-type]
+            set_recompute(network.train(), recompute)
+            for autocast in (False, True):
+                kept = kept_bytes(network, size, autocast=autocast)
+                row = (name, "recomputed" if recompute else "kept", "autocast" if autocast else "float32")
+                print(f"| {' | '.join(row)} | {kept / 2**20:.0f} | {kept / size**2:.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -19,16 +19,30 @@ class ScanTensors(NamedTuple):
     delta_bias: Tensor
 
 
-class SequenceKernel(ABC):
-    """Forward and backward of the selective scan over G groups of sequences, outside of autograd.
+class ScanSizes(NamedTuple):
+    """The sizes of a scan: G groups, each with its own B and C."""
 
-    u, delta and y are (B, G, L, D); A (G, D, N); B, C (B, G, L, N); D, delta_bias (G, D); any strides and dtypes.
-    Results are in the compute dtype. `states` is whatever the backward needs besides the inputs.
+    batch: int
+    groups: int
+    length: int
+    channels: int  # of one group
+    states: int
+
+
+class SequenceKernel(ABC):
+    """Forward and backward of the selective scan over groups of sequences, outside of autograd.
+
+    u, delta and y are (L, B, G, D); A (G, D, N); B, C (L, B, G, N); D, delta_bias (G, D); any strides and dtypes.
+    Results are in the compute dtype. `states` is whatever the backward needs besides the inputs, batch first.
     """
 
     @abstractmethod
-    def states_shape(self, inputs: ScanTensors) -> tuple[int, ...]:
-        """Shape of `states`, which has the compute dtype; `inputs` may be fake tensors."""
+    def batch_block(self, sizes: ScanSizes, device: torch.device) -> int:
+        """How many batch entries the kernel wants at once, so that a large batch takes no more memory."""
+
+    @abstractmethod
+    def states_shape(self, sizes: ScanSizes, device: torch.device) -> tuple[int, ...]:
+        """Shape of `states`, which has the compute dtype."""
 
     @abstractmethod
     def forward(self, inputs: ScanTensors, delta_softplus: bool) -> tuple[Tensor, Tensor]:

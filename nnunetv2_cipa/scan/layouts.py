@@ -1,16 +1,32 @@
 """The tensors of the two public scans in the layout of a `SequenceKernel`, and its results back in theirs."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from nnunetv2_cipa.scan.kernel import ScanTensors
+from nnunetv2_cipa.scan.kernel import ScanSizes, ScanTensors
 from nnunetv2_cipa.scan.orders import to_maps, to_sequences
 
 
 class Layout(ABC):
-    """One public scan's way to a kernel and back; `inputs` are always that scan's own."""
+    """One public scan's way to a kernel and back; `inputs` are always that scan's own, or a block of their batch."""
+
+    batch_axes: ClassVar[tuple[int | None, ...]]  # of each of the scan's tensors
+
+    def block(self, tensors: ScanTensors, rows: slice) -> ScanTensors:
+        """Views of some batch entries; what has no batch axis is left whole."""
+        return ScanTensors(
+            *(
+                tensor if axis is None else tensor.narrow(axis, rows.start, rows.stop - rows.start)
+                for tensor, axis in zip(tensors, self.batch_axes, strict=True)
+            )
+        )
+
+    @abstractmethod
+    def sizes(self, inputs: ScanTensors) -> ScanSizes:
+        """The sizes of the scan that the kernel makes of it."""
 
     @abstractmethod
     def inputs_to_kernel(self, inputs: ScanTensors) -> ScanTensors:
@@ -18,7 +34,7 @@ class Layout(ABC):
 
     @abstractmethod
     def output_to_kernel(self, output: Tensor, inputs: ScanTensors) -> Tensor:
-        """The public output's gradient as the kernel's."""
+        """A gradient of the public output as one of the kernel's."""
 
     @abstractmethod
     def output_from_kernel(self, y: Tensor, inputs: ScanTensors) -> Tensor:
@@ -32,28 +48,35 @@ class Layout(ABC):
 class SequenceLayout(Layout):
     """u, delta, y (B, G*D, L); A (G*D, N); B, C (B, G, N, L); D, delta_bias (G*D). Nothing is copied."""
 
+    batch_axes = (0, 0, None, 0, 0, None, None)
+
+    def sizes(self, inputs: ScanTensors) -> ScanSizes:
+        """See `Layout`."""
+        batch, groups, states, length = inputs.B.shape
+        return ScanSizes(batch, groups, length, inputs.A.shape[0] // groups, states)
+
     def inputs_to_kernel(self, inputs: ScanTensors) -> ScanTensors:
         """See `Layout`."""
-        groups = inputs.B.shape[1]
-        split = (groups, inputs.A.shape[0] // groups)
+        sizes = self.sizes(inputs)
+        split = (sizes.groups, sizes.channels)
         return ScanTensors(
             self.output_to_kernel(inputs.u, inputs),
             self.output_to_kernel(inputs.delta, inputs),
             inputs.A.unflatten(0, split),
-            inputs.B.transpose(2, 3),
-            inputs.C.transpose(2, 3),
+            inputs.B.permute(3, 0, 1, 2),
+            inputs.C.permute(3, 0, 1, 2),
             inputs.D.unflatten(0, split),
             inputs.delta_bias.unflatten(0, split),
         )
 
     def output_to_kernel(self, output: Tensor, inputs: ScanTensors) -> Tensor:
         """See `Layout`."""
-        groups = inputs.B.shape[1]
-        return output.unflatten(1, (groups, inputs.A.shape[0] // groups)).transpose(2, 3)
+        sizes = self.sizes(inputs)
+        return output.unflatten(1, (sizes.groups, sizes.channels)).permute(3, 0, 1, 2)
 
     def output_from_kernel(self, y: Tensor, inputs: ScanTensors) -> Tensor:
         """See `Layout`."""
-        return y.transpose(2, 3).flatten(1, 2)
+        return y.flatten(2, 3).permute(1, 2, 0)
 
     def gradients_from_kernel(self, gradients: ScanTensors, inputs: ScanTensors) -> ScanTensors:
         """See `Layout`."""
@@ -61,8 +84,8 @@ class SequenceLayout(Layout):
             self.output_from_kernel(gradients.u, inputs),
             self.output_from_kernel(gradients.delta, inputs),
             gradients.A.flatten(0, 1),
-            gradients.B.transpose(2, 3),
-            gradients.C.transpose(2, 3),
+            gradients.B.permute(1, 2, 3, 0),
+            gradients.C.permute(1, 2, 3, 0),
             gradients.D.flatten(),
             gradients.delta_bias.flatten(),
         )
@@ -73,6 +96,13 @@ class MapLayout(Layout):
 
     Each of the K orders of `orders` is a group of the kernel; y is the sum over them.
     """
+
+    batch_axes = (0, 1, None, 0, 0, None, None)
+
+    def sizes(self, inputs: ScanTensors) -> ScanSizes:
+        """See `Layout`."""
+        directions, batch, height, width, channels = inputs.delta.shape
+        return ScanSizes(batch, directions, height * width, channels, inputs.A.shape[2])
 
     def inputs_to_kernel(self, inputs: ScanTensors) -> ScanTensors:
         """See `Layout`."""

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.scan.kernel import ScanTensors, SequenceKernel
+from nnunetv2_cipa.scan.kernel import ScanSizes, ScanTensors, SequenceKernel
 from nnunetv2_cipa.scan.sequence_backend import SequenceBackend
 
 EXTENSION = "selective_scan_cuda"
 POSITIONS_PER_STATE = 2048  # the extension keeps the states at the end of every so many positions
 LARGEST_STATE_SIZE = 256
+BLOCK = 2**25  # numbers of u in one launch: enough to fill a GPU, 128 MiB
 HOW_TO_GET_IT = (
     "On a machine with an NVIDIA GPU run 'pip install mamba-ssm --no-build-isolation' in this environment: it fetches "
     "a wheel for this PyTorch, CUDA and Python if there is one, else it compiles, which needs the CUDA toolkit (nvcc)."
@@ -44,11 +45,14 @@ class MambaSsmBackend(SequenceBackend):
 class MambaSsmKernel(SequenceKernel):
     """The extension's `fwd` and `bwd`; `states` (B, G*D, chunks, 2*N) is its own record of states."""
 
-    def states_shape(self, inputs: ScanTensors) -> tuple[int, ...]:
+    def batch_block(self, sizes: ScanSizes, device: torch.device) -> int:
         """See `SequenceKernel`."""
-        batch, groups, length, channels = inputs.u.shape
-        chunks = (length + POSITIONS_PER_STATE - 1) // POSITIONS_PER_STATE
-        return batch, groups * channels, chunks, 2 * inputs.A.shape[2]
+        return max(1, BLOCK // (sizes.groups * sizes.channels * sizes.length))
+
+    def states_shape(self, sizes: ScanSizes, device: torch.device) -> tuple[int, ...]:
+        """See `SequenceKernel`."""
+        chunks = (sizes.length + POSITIONS_PER_STATE - 1) // POSITIONS_PER_STATE
+        return sizes.batch, sizes.groups * sizes.channels, chunks, 2 * sizes.states
 
     def forward(self, inputs: ScanTensors, delta_softplus: bool) -> tuple[Tensor, Tensor]:
         """See `SequenceKernel`."""
@@ -57,28 +61,23 @@ class MambaSsmKernel(SequenceKernel):
                 f"A has {inputs.A.shape[2]} states, the selective-scan backend 'mamba_ssm' takes at most "
                 f"{LARGEST_STATE_SIZE}. Choose the backend 'torch'."
             )
-        if inputs.u.shape[0] == 0:  # a grid of no blocks can't be launched
-            y = torch.empty_like(inputs.u, dtype=torch.float32)
-            return y, y.new_empty(self.states_shape(inputs))
         u, delta, A, B, C, D, delta_bias = _as_mamba(inputs)
         y, states, *_ = importlib.import_module(EXTENSION).fwd(u, delta, A, B, C, D, None, delta_bias, delta_softplus)
-        return _from_mamba(y, inputs), states
+        return _from_mamba(y, inputs.A), states
 
     def backward(self, grad_y: Tensor, inputs: ScanTensors, delta_softplus: bool, states: Tensor) -> ScanTensors:
         """See `SequenceKernel`."""
-        if inputs.u.shape[0] == 0:
-            return ScanTensors(*(torch.zeros_like(tensor, dtype=torch.float32) for tensor in inputs))
         u, delta, A, B, C, D, delta_bias = _as_mamba(inputs)
         # The Nones are z, out and dz, which belong to a gate; the last False is for recomputing the gated output.
         du, ddelta, dA, dB, dC, dD, ddelta_bias, *_ = importlib.import_module(EXTENSION).bwd(
             u, delta, A, B, C, D, None, delta_bias, _channels_first(grad_y), states, None, None, delta_softplus, False
         )
         return ScanTensors(
-            _from_mamba(du, inputs),
-            _from_mamba(ddelta, inputs),
+            _from_mamba(du, inputs.A),
+            _from_mamba(ddelta, inputs.A),
             dA.view(inputs.A.shape),
-            dB.transpose(2, 3),
-            dC.transpose(2, 3),
+            dB.permute(3, 0, 1, 2),
+            dC.permute(3, 0, 1, 2),
             dD.view(inputs.D.shape),
             ddelta_bias.view(inputs.D.shape),
         )
@@ -93,8 +92,8 @@ def _as_mamba(inputs: ScanTensors) -> ScanTensors:
             tensor.to(torch.float32).contiguous()
             for tensor in (
                 inputs.A.flatten(0, 1),
-                inputs.B.transpose(2, 3),
-                inputs.C.transpose(2, 3),
+                inputs.B.permute(1, 2, 3, 0),
+                inputs.C.permute(1, 2, 3, 0),
                 inputs.D.flatten(),
                 inputs.delta_bias.flatten(),
             )
@@ -103,14 +102,13 @@ def _as_mamba(inputs: ScanTensors) -> ScanTensors:
 
 
 def _channels_first(sequences: Tensor) -> Tensor:
-    """(B, G, L, D) to (B, G*D, L), contiguous float32."""
-    return sequences.transpose(2, 3).flatten(1, 2).to(torch.float32).contiguous()
+    """(L, B, G, D) to (B, G*D, L), contiguous float32."""
+    return sequences.permute(1, 2, 3, 0).flatten(1, 2).to(torch.float32).contiguous()
 
 
-def _from_mamba(sequences: Tensor, inputs: ScanTensors) -> Tensor:
-    """(B, G*D, L) to (B, G, L, D)."""
-    _, groups, _, channels = inputs.u.shape
-    return sequences.unflatten(1, (groups, channels)).transpose(2, 3)
+def _from_mamba(sequences: Tensor, A: Tensor) -> Tensor:
+    """(B, G*D, L) to (L, B, G, D), G and D as those of A."""
+    return sequences.unflatten(1, A.shape[:2]).permute(3, 0, 1, 2)
 
 
 @functools.cache

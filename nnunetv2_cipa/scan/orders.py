@@ -13,16 +13,18 @@ DIRECTIONS = (1, 4)
 
 
 def to_sequences(maps: Sequence[Tensor]) -> Tensor:
-    """Unroll map k of K in order k: K maps (B, H, W, F) to a new tensor (B, K, L, F) with L = H * W."""
-    unrolled = [maps[k].transpose(1, 2) if k % 2 else maps[k] for k in range(len(maps))]
-    sequences = [sequence.flatten(1, 2) for sequence in unrolled]
-    return torch.stack(sequences[:2] + [sequence.flip(1) for sequence in sequences[2:]], dim=1)
+    """Unroll map k of K in order k: K maps (B, H, W, F) to a new tensor (L, B, K, F) with L = H * W."""
+    unrolled = [maps[k].permute(2, 1, 0, 3) if k % 2 else maps[k].permute(1, 2, 0, 3) for k in range(len(maps))]
+    sequences = [sequence.flatten(0, 1) for sequence in unrolled]
+    return torch.stack(sequences[:2] + [sequence.flip(0) for sequence in sequences[2:]], dim=2)
 
 
 def to_maps(sequences: Tensor, height: int, width: int) -> list[Tensor]:
-    """Put the K sequences (B, K, L, F) back to their positions: K maps (B, H, W, F), the inverse of `to_sequences`."""
-    forwards = list(sequences[:, :2].unbind(1)) + [sequence.flip(1) for sequence in sequences[:, 2:].unbind(1)]
+    """Put the K sequences (L, B, K, F) back to their positions: K maps (B, H, W, F), the inverse of `to_sequences`."""
+    forwards = list(sequences[:, :, :2].unbind(2)) + [sequence.flip(0) for sequence in sequences[:, :, 2:].unbind(2)]
     return [
-        sequence.unflatten(1, (width, height)).transpose(1, 2) if k % 2 else sequence.unflatten(1, (height, width))
+        sequence.unflatten(0, (width, height)).permute(2, 1, 0, 3)
+        if k % 2
+        else sequence.unflatten(0, (height, width)).permute(2, 0, 1, 3)
         for k, sequence in enumerate(forwards)
     ]

@@ -1,6 +1,7 @@
 """Backends whose implementation scans sequences: both public scans as operators, made from one kernel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol, cast
 
 import torch
@@ -17,8 +18,8 @@ _GRADIENTS = ", ".join(["Tensor"] * len(ScanTensors._fields))
 class SequenceBackend(Backend):
     """A backend made from a `SequenceKernel`.
 
-    Tensors are brought into the kernel's layout inside the operator, forward and again backward, so that only the
-    caller's own tensors and the kernel's states are kept between the two.
+    Tensors are brought into the kernel's layout inside the operator, a block of the batch at a time, forward and again
+    backward, so that only the caller's own tensors and the kernel's states are kept between the two.
     """
 
     def __init__(self, kernel: SequenceKernel) -> None:
@@ -62,33 +63,57 @@ def _unpack(arguments: tuple[Tensor | bool, ...]) -> tuple[ScanTensors, bool]:
     return ScanTensors(*cast(list[Tensor], tensors)), bool(delta_softplus)
 
 
+def _no_autocast(device: torch.device) -> AbstractContextManager[object]:
+    available = torch.amp.is_autocast_available(device.type)
+    return torch.autocast(device.type, enabled=False) if available else nullcontext()
+
+
 def _operator(name: str, kernel: SequenceKernel, layout: Layout) -> Callable[..., tuple[Tensor, Tensor]]:
     """Register `nnunetv2_cipa::name`, which returns the public output and the states, and its backward."""
 
     def forward(*arguments: Tensor | bool) -> tuple[Tensor, Tensor]:
         inputs, delta_softplus = _unpack(arguments)
-        with torch.autocast(inputs.u.device.type, enabled=False):
-            y, states = kernel.forward(layout.inputs_to_kernel(inputs), delta_softplus)
-            return layout.output_from_kernel(y, inputs).contiguous(), states
+        y, states = forward_shapes(*arguments)
+        for rows in batch_blocks(inputs):
+            block = layout.block(inputs, rows)
+            with _no_autocast(inputs.u.device):
+                sequences, states[rows] = kernel.forward(layout.inputs_to_kernel(block), delta_softplus)
+            y[rows] = layout.output_from_kernel(sequences, block)
+        return y, states
 
     def forward_shapes(*arguments: Tensor | bool) -> tuple[Tensor, Tensor]:
         inputs, _ = _unpack(arguments)
-        states_shape = kernel.states_shape(layout.inputs_to_kernel(inputs))
         dtype = compute_dtype(inputs.u)
+        states_shape = kernel.states_shape(layout.sizes(inputs), inputs.u.device)
         return inputs.u.new_empty(inputs.u.shape, dtype=dtype), inputs.u.new_empty(states_shape, dtype=dtype)
 
     def backward(grad_y: Tensor, states: Tensor, *arguments: Tensor | bool) -> tuple[Tensor, ...]:
         inputs, delta_softplus = _unpack(arguments)
-        with torch.autocast(inputs.u.device.type, enabled=False):
-            grad_sequences = layout.output_to_kernel(grad_y, inputs)
-            gradients = kernel.backward(grad_sequences, layout.inputs_to_kernel(inputs), delta_softplus, states)
-            public = layout.gradients_from_kernel(gradients, inputs)
-            return tuple(
-                gradient.to(tensor.dtype).contiguous() for gradient, tensor in zip(public, inputs, strict=True)
+        totals = ScanTensors(
+            *(
+                tensor.new_zeros(tensor.shape, dtype=grad_y.dtype) if axis is None else tensor.new_empty(tensor.shape)
+                for tensor, axis in zip(inputs, layout.batch_axes, strict=True)
             )
+        )
+        for rows in batch_blocks(inputs):
+            block = layout.block(inputs, rows)
+            with _no_autocast(inputs.u.device):
+                grad_sequences = layout.output_to_kernel(grad_y[rows], block)
+                gradients = kernel.backward(
+                    grad_sequences, layout.inputs_to_kernel(block), delta_softplus, states[rows]
+                )
+            targets, sources = layout.block(totals, rows), layout.gradients_from_kernel(gradients, block)
+            for target, source, axis in zip(targets, sources, layout.batch_axes, strict=True):
+                target.add_(source) if axis is None else target.copy_(source)
+        return tuple(total.to(tensor.dtype) for total, tensor in zip(totals, inputs, strict=True))
 
     def backward_shapes(grad_y: Tensor, states: Tensor, *arguments: Tensor | bool) -> tuple[Tensor, ...]:
         return tuple(tensor.new_empty(tensor.shape) for tensor in _unpack(arguments)[0])
+
+    def batch_blocks(inputs: ScanTensors) -> Iterator[slice]:
+        sizes = layout.sizes(inputs)
+        size = kernel.batch_block(sizes, inputs.u.device)
+        return (slice(start, min(start + size, sizes.batch)) for start in range(0, sizes.batch, size))
 
     def keep(ctx: _Context, inputs: tuple[Tensor | bool, ...], output: tuple[Tensor, Tensor]) -> None:
         tensors, ctx.delta_softplus = _unpack(inputs)

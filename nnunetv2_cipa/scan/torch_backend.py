@@ -13,8 +13,8 @@ The backward recomputes a segment's states and runs the same scan the other way 
 import torch
 from torch import Tensor
 
-from nnunetv2_cipa.scan.kernel import ScanTensors, SequenceKernel
-from nnunetv2_cipa.scan.segments import SegmentedScan, plan_segments
+from nnunetv2_cipa.scan.kernel import ScanSizes, ScanTensors, SequenceKernel
+from nnunetv2_cipa.scan.segments import SegmentedScan, count_segments, make_plan, positions_of
 from nnunetv2_cipa.scan.sequence_backend import SequenceBackend
 
 
@@ -36,60 +36,62 @@ class TorchBackend(SequenceBackend):
 
 
 class TorchKernel(SequenceKernel):
-    """Forward and backward in plain PyTorch; `states` (segments, B, G, N, D) are those that enter each segment."""
+    """Forward and backward in plain PyTorch; `states` (B, segments, G, N, D) are those that enter each segment."""
 
-    def states_shape(self, inputs: ScanTensors) -> tuple[int, ...]:
+    def batch_block(self, sizes: ScanSizes, device: torch.device) -> int:
         """See `SequenceKernel`."""
-        batch, groups, length, channels = inputs.u.shape
-        steps = plan_segments(inputs).steps
-        return (length + steps - 1) // steps, batch, groups, inputs.A.shape[2], channels
+        return make_plan(sizes, device).rows
+
+    def states_shape(self, sizes: ScanSizes, device: torch.device) -> tuple[int, ...]:
+        """See `SequenceKernel`."""
+        segments = count_segments(sizes.length, make_plan(sizes, device))
+        return sizes.batch, segments, sizes.groups, sizes.states, sizes.channels
 
     def forward(self, inputs: ScanTensors, delta_softplus: bool) -> tuple[Tensor, Tensor]:
         """See `SequenceKernel`."""
         scan = SegmentedScan(inputs, delta_softplus)
-        y = scan.new_like(inputs.u)
-        states = y.new_empty(self.states_shape(inputs))
-        for rows in scan.row_blocks():
-            carry = torch.zeros_like(states[0, rows])
-            for index, part in enumerate(scan.segments()):
-                states[index, rows] = carry
-                segment = scan.load(rows, part)
-                _, h = scan.states(segment, states[index, rows])
-                carry = h.whole[-1, -1]
-                outputs = _over_states(segment.C, h.whole[1:]).addcmul_(scan.D, segment.u)
-                scan.store(y, rows, part, outputs)
-        return y, states
+        y = torch.empty_like(scan.u)
+        carry = scan.A.new_zeros(y.shape[1], *scan.A.shape)
+        entries = []
+        for segment in scan.segments:
+            entries.append(carry)
+            _, h = scan.states(segment, carry)
+            positions_of(y, segment).copy_(_over_states(positions_of(scan.C, segment), h.whole[1:]))
+            carry = h.whole[-1, -1].clone()
+        return y.addcmul_(scan.u, scan.D), torch.stack(entries, dim=1)
 
     def backward(self, grad_y: Tensor, inputs: ScanTensors, delta_softplus: bool, states: Tensor) -> ScanTensors:
         """See `SequenceKernel`."""
         scan = SegmentedScan(inputs, delta_softplus)
-        du, ddelta, dB, dC = (scan.new_like(tensor) for tensor in (inputs.u, inputs.delta, inputs.B, inputs.C))
-        dA, dD = torch.zeros_like(scan.A), torch.zeros_like(scan.D)
-        for rows in scan.row_blocks():
-            carry = torch.zeros_like(states[0, rows])
-            for index, part in reversed(list(enumerate(scan.segments()))):
-                u, delta, B, C = segment = scan.load(rows, part)
-                g = scan.split(grad_y[rows, :, part])
-                decay, h = scan.states(segment, states[index, rows])
-                m = scan.buffer("m", h.whole.shape)
-                torch.mul(C.unsqueeze(-1), g.unsqueeze(-2), out=m.whole[:-1]).mul_(decay.whole)
-                scan.linear_scan(decay, m, carry, reverse=True)
-                carry = m.each[0][0].clone()
+        grad_y = grad_y.contiguous()
+        ddrive, ddelta, dB, dC = (torch.empty_like(tensor) for tensor in (scan.u, scan.u, scan.B, scan.C))
+        dA = torch.zeros_like(scan.A)
+        carry = torch.zeros_like(states[:, 0])
+        for index, segment in reversed(list(enumerate(scan.segments))):
+            B, C, delta, drive, g = (
+                positions_of(tensor, segment) for tensor in (scan.B, scan.C, scan.delta, scan.drive, grad_y)
+            )
+            decay, h = scan.states(segment, states[:, index])
+            m = scan.buffer("m", h.whole.shape)
+            torch.mul(C.unsqueeze(-1), g.unsqueeze(-2), out=m.whole[:-1]).mul_(decay.whole)
+            scan.linear_scan(decay, m, carry, reverse=True)
+            carry = m.whole[0, 0].clone()
 
-                before, after, m_before, m_after = h.whole[:-1], h.whole[1:], m.whole[:-1], m.whole[1:]
-                drive = delta * u
-                ddrive = _over_states(B, m_after).addcmul_(g, (B * C).sum(-1, keepdim=True))
-                scan.store(du, rows, part, (ddrive * delta).addcmul_(g, scan.D))
-                scan.store(
-                    dB, rows, part, _over_channels(drive, m_after).addcmul_(C, (g * drive).sum(-1, keepdim=True))
-                )
-                scan.store(dC, rows, part, _over_channels(g, after))
-                dexponent = m_before.mul_(before)
-                dstep = torch.mul(dexponent, scan.A, out=after).sum(-2).addcmul_(ddrive, u)
-                scan.store(ddelta, rows, part, dstep * -torch.expm1(-delta) if delta_softplus else dstep)
-                dA += dexponent.mul_(delta.unsqueeze(-2)).sum((0, 1, 2))
-                dD += (g * u).sum((0, 1, 2))
-        return ScanTensors(du, ddelta, dA.transpose(1, 2), dB, dC, dD, ddelta.sum((0, 2)))
+            positions_of(dC, segment).copy_(_over_channels(g, h.whole[1:]))
+            positions_of(dB, segment).copy_(_over_channels(drive, m.whole[1:]))
+            positions_of(ddrive, segment).copy_(_over_states(B, m.whole[1:]))
+            dexponent = m.whole[:-1].mul_(h.whole[:-1])
+            positions_of(ddelta, segment).copy_(torch.mul(dexponent, scan.A, out=decay.whole).sum(-2))
+            dA += dexponent.mul_(delta.unsqueeze(-2)).sum((0, 1, 2))
+        # What m lacks of the gradient of the states is C * grad_y, the same for all positions.
+        ddrive.addcmul_(grad_y, (scan.B * scan.C).sum(-1, keepdim=True))
+        dB.addcmul_(scan.C, (grad_y * scan.drive).sum(-1, keepdim=True))
+        ddelta.addcmul_(ddrive, scan.u)
+        if delta_softplus:
+            ddelta.mul_(-torch.expm1(-scan.delta))
+        dD = (grad_y * scan.u).sum((0, 1))
+        du = ddrive.mul_(scan.delta).addcmul_(grad_y, scan.D)
+        return ScanTensors(du, ddelta, dA.transpose(1, 2), dB, dC, dD, ddelta.sum((0, 1)))
 
 
 def _over_states(weights: Tensor, states: Tensor) -> Tensor:

@@ -16,17 +16,17 @@ def numbered_maps(directions: int, batch: int, height: int, width: int, features
 def test_orders_of_a_map_with_two_rows_and_three_columns():
     image = torch.tensor([[1, 2, 3], [4, 5, 6]]).view(1, 2, 3, 1)
     expected = [[1, 2, 3, 4, 5, 6], [1, 4, 2, 5, 3, 6], [6, 5, 4, 3, 2, 1], [6, 3, 5, 2, 4, 1]]
-    assert to_sequences([image] * 4).squeeze().tolist() == expected
+    assert to_sequences([image] * 4).squeeze().T.tolist() == expected
 
 
 @given(batch=SIZES, height=SIZES, width=SIZES, features=SIZES)
 def test_sequences_follow_the_positions_of_each_direction(positions, batch, height, width, features):
     maps = numbered_maps(4, batch, height, width, features)
     sequences = to_sequences(maps)
-    assert sequences.shape == (batch, 4, height * width, features)
+    assert sequences.shape == (height * width, batch, 4, features)
     for k in range(4):
         rows, columns = positions(k, height, width)
-        assert torch.equal(sequences[:, k], maps[k][:, rows, columns])
+        assert torch.equal(sequences[:, :, k], maps[k][:, rows, columns].transpose(0, 1))
 
 
 @pytest.mark.parametrize("directions", [1, 4])

@@ -7,7 +7,6 @@ from torch.autograd import gradcheck
 
 from nnunetv2_cipa.scan import registry, segments, selective_scan, selective_scan_2d
 
-
 BACKEND = next(backend for backend in registry.BACKENDS if backend.name == "torch")
 SIZES = st.integers(1, 5)
 
@@ -161,3 +160,13 @@ def test_deterministic(map_arguments):
     tensors = [tensor.requires_grad_() for tensor in map_arguments(2, 9, 9, 16, 4, dtype=torch.float32)]
     first, second = (torch.autograd.grad(scan_2d(*tensors).square().sum(), tensors) for _ in range(2))
     assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
+
+
+@given(length=st.integers(1, 300), chunks=st.integers(1, 7), steps=st.integers(1, 20))
+def test_segments_cover_the_sequence_once(length, chunks, steps):
+    plan = segments.Plan(1, chunks, steps)
+    cut = segments.cut_segments(length, plan)
+    assert len(cut) == segments.count_segments(length, plan)
+    numbers = torch.arange(length)
+    covered = torch.cat([segments.positions_of(numbers, segment).T.flatten() for segment in cut])
+    assert torch.equal(covered, numbers)

@@ -70,9 +70,9 @@ class Evaluation:
         """Every patient counts alike, however many cases it has; undefined values are left out."""
         return mean([measure.of(patient) for patient in self.patients])
 
-    def to_json(self, path: Path) -> None:
-        """Write all there is. Undefined values are null, as JSON has no NaN."""
-        content = {
+    def content(self) -> dict[str, Any]:
+        """All there is, with its measures written out, as JSON has it but for undefined values, which are NaN."""
+        return {
             "nnunetv2_cipa": __version__,
             "labels": self.labels,
             "units": asdict(self.units),
@@ -89,7 +89,10 @@ class Evaluation:
             "patients": [_to_json(patient) for patient in self.patients],
             "cases": [_to_json(case) for case in self.cases],
         }
-        path.write_text(json.dumps(_nan_to_null(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+    def to_json(self, path: Path) -> None:
+        """Write all there is. Undefined values are null, as JSON has no NaN."""
+        path.write_text(json.dumps(nan_to_null(self.content()), indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
     def to_csv(self, path: Path) -> None:
         """Write a line for each case; headings carry the unit, undefined values are empty."""
@@ -107,13 +110,25 @@ def read_evaluation(path: Path) -> Evaluation:
         InputError: there is no such file, or it is none of ours.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        cases = tuple(_case_from_json(case) for case in content["cases"])
-        return Evaluation(cases, tuple(content["labels"]))
+        return evaluation_from_content(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} was not written by nnUNetv2_cipa evaluate. Run that again.") from error
+
+
+def evaluation_from_content(content: dict[str, Any]) -> Evaluation:
+    """Make an evaluation of what `Evaluation.content` gave, after a way through JSON."""
+    return Evaluation(tuple(_case_from_json(case) for case in content["cases"]), tuple(content["labels"]))
+
+
+def nan_to_null(content: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    """Replace NaN, which JSON does not have, by None, however deep it lies."""
+    if isinstance(content, dict):
+        return {key: nan_to_null(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [nan_to_null(value) for value in content]
+    return None if isinstance(content, float) and math.isnan(content) else content
 
 
 def _to_json(record: Case | Patient) -> dict[str, Any]:
@@ -156,11 +171,3 @@ def _to_row(case: Case, used: Units) -> dict[str, str | int | float | None]:
         "lesions_false": case.lesions.false,
         "slice_hausdorff95_pixels": case.slice_hausdorff95,
     }
-
-
-def _nan_to_null(content: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold
-    if isinstance(content, dict):
-        return {key: _nan_to_null(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_nan_to_null(value) for value in content]
-    return None if isinstance(content, float) and math.isnan(content) else content

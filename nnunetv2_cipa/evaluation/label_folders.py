@@ -93,13 +93,13 @@ def find_pairs(
     Raises:
         InputError: there are no files, predictions are missing or extra, or `patients` lacks cases. All are named.
     """
-    references, predictions = _cases(reference, ending), _cases(prediction, ending)
+    references, predictions = find_cases(reference, ending), find_cases(prediction, ending)
     for folder, cases in ((reference, references), (prediction, predictions)):
         if not cases:
             raise InputError(f"{folder} has no {ending} file.")
-    missing = [] if allow_missing else sorted(references.keys() - predictions, key=_natural)
-    extra = sorted(predictions.keys() - references, key=_natural)
-    paired = sorted(predictions.keys() & references, key=_natural)
+    missing = [] if allow_missing else sorted(references.keys() - predictions, key=natural_order)
+    extra = sorted(predictions.keys() - references, key=natural_order)
+    paired = sorted(predictions.keys() & references, key=natural_order)
     homeless = [] if patients is None else [case for case in paired if case not in patients]
     lines = [
         line
@@ -123,6 +123,11 @@ def find_pairs(
 def patient_of(identifier: str) -> str:
     """The text before the first underscore, as PCLT20K's slices are named."""
     return identifier.partition("_")[0]
+
+
+def natural_order(identifier: str) -> list[tuple[int, str]]:
+    """Sort key that takes numbers as numbers: `0001_9` before `0001_10`."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", identifier)]
 
 
 def read_patients(file: Path) -> dict[str, str]:
@@ -185,22 +190,18 @@ def _common_ending(reference: Path, prediction: Path) -> str:
     from nnunetv2.imageio.reader_writer_registry import LIST_OF_IO_CLASSES
 
     readable = dict.fromkeys(ending for reader in LIST_OF_IO_CLASSES for ending in reader.supported_file_endings)
-    common = [ending for ending in readable if _cases(reference, ending) and _cases(prediction, ending)]
+    common = [ending for ending in readable if find_cases(reference, ending) and find_cases(prediction, ending)]
     if len(common) != 1:
         found = "several kinds of label files" if common else "no label files of the same kind"
+        folders = " and ".join(dict.fromkeys(map(str, (reference, prediction))))
         raise InputError(
-            f"{reference} and {prediction} hold {found} ({', '.join(common or readable)}). "
+            f"{folders} hold {found} ({', '.join(common or readable)}). "
             "Check the folders, or give the dataset's dataset.json with -djfile."
         )
     return common[0]
 
 
-def _cases(folder: Path, ending: str) -> dict[str, Path]:
+def find_cases(folder: Path, ending: str) -> dict[str, Path]:
     """Files by case identifier; hidden ones are not looked at."""
     files = (file for file in folder.iterdir() if file.name.endswith(ending) and not file.name.startswith("."))
     return {file.name.removesuffix(ending): file for file in files}
-
-
-def _natural(identifier: str) -> list[tuple[int, str]]:
-    """Sort key that takes numbers as numbers: `0001_9` before `0001_10`."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", identifier)]

@@ -72,7 +72,7 @@ def read_pair(reference_file: Path, prediction_file: Path, reader: type[Any], la
     images: list[LabelImage] = []
     for file, allowed in ((reference_file, also_ignored), (prediction_file, labels.allowed)):
         try:
-            images.append(_read(file, reader, allowed))
+            images.append(read_label_image(file, reader, allowed))
         except InputError as error:
             faults.append(str(error))
     if faults:
@@ -86,7 +86,12 @@ def read_pair(reference_file: Path, prediction_file: Path, reader: type[Any], la
     return MaskPair(reference, prediction & counted, counted, images[0].spacing)
 
 
-def _read(file: Path, reader: type[Any], allowed: frozenset[int]) -> LabelImage:
+def read_label_image(file: Path, reader: type[Any], allowed: frozenset[int]) -> LabelImage:
+    """Read a label file with one of nnU-Net's readers.
+
+    Raises:
+        InputError: it is unreadable, torn, or has values that are not allowed.
+    """
     try:
         if file.suffix == ".gz":
             _decompress(file)

@@ -33,8 +33,10 @@ _ALLOWED: list[Any] = [
 ]
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
+def read_checkpoint(path: Path, *, device: str = "cpu") -> dict[str, Any]:
     """Load a checkpoint with `weights_only`: tensors, plain containers and the few types of data listed here.
+
+    Tensors come to `device`; "meta" leaves their values in the file, for those who want the rest.
 
     Raises:
         InputError: no such file, a damaged one, one that holds Python objects of other types, or no dict.
@@ -43,7 +45,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} is not a file.")
     try:
         with torch.serialization.safe_globals(_ALLOWED):
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+            checkpoint = torch.load(path, map_location=device, weights_only=True)
     except pickle.UnpicklingError as error:
         reason = _reason(error)
         if "GLOBAL" not in reason:

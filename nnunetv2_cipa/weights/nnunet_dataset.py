@@ -66,7 +66,7 @@ def planned_network(dataset: str, plans: str, configuration: str, trainer: str, 
     num_channels = determine_num_input_channels(plans_manager, configuration_manager, dataset_json)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = _trainer_class(trainer).build_network_architecture(
+        network = trainer_class(trainer).build_network_architecture(
             plans_manager, configuration_manager, num_channels, num_classes, enable_deep_supervision=False
         )
     if not isinstance(network, CIPA):
@@ -84,7 +84,12 @@ def _preprocessed_folder(dataset: str) -> Path:
         raise InputError(f"There is no dataset {dataset} in nnU-Net's folders.") from error
 
 
-def _trainer_class(name: str) -> Any:  # noqa: ANN401  # nnU-Net has no type hints
+def trainer_class(name: str) -> Any:  # noqa: ANN401  # nnU-Net has no type hints
+    """The trainer nnU-Net finds by this name.
+
+    Raises:
+        InputError: it finds none.
+    """
     try:
         return recursive_find_trainer_class_by_name(name)
     except RuntimeError as error:

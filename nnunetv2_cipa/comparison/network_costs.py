@@ -1,0 +1,105 @@
+"""A network's costs, measured in this process and printed as JSON: run by `costs`, which says what they are."""
+
+import json
+import platform
+import resource
+import statistics
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from batchgenerators.utilities.file_and_folder_operations import load_json
+from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+from torch import Tensor, nn
+
+from nnunetv2_cipa.comparison.flops import count_flops
+from nnunetv2_cipa.comparison.results import Costs
+from nnunetv2_cipa.weights.nnunet_dataset import trainer_class
+
+REPEATS = 5
+
+
+def network_costs(model_folder: Path, trainer: str, configuration: str, device: torch.device) -> Costs:
+    """Build the network that nnU-Net would predict with, its weights random, and measure it on a random image.
+
+    Peak memory is what PyTorch allocates on CUDA; elsewhere it is by how much the process's largest resident set grows.
+    """
+    _warm_up(device)
+    before = _peak_memory(device)
+    network, shape = _network(model_folder, trainer, configuration)
+    network = network.to(device).eval()
+    image = torch.randn(1, *shape, device=device)
+    _seconds(network, image)
+    peak_memory = _peak_memory(device) - before
+    seconds = statistics.median(_seconds(network, image) for _ in range(REPEATS))
+    return Costs(
+        parameters=sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad),
+        flops=count_flops(network, image),
+        patch_size=shape[1:],
+        seconds_per_image=seconds,
+        peak_memory_bytes=peak_memory,
+        device=_device_name(device),
+        threads=torch.get_num_threads(),
+    )
+
+
+def _network(model_folder: Path, trainer: str, configuration: str) -> tuple[nn.Module, tuple[int, ...]]:
+    """The network, and the shape of its input without the batch."""
+    plans = PlansManager(str(model_folder / "plans.json"))
+    dataset_json = load_json(str(model_folder / "dataset.json"))
+    settings = plans.get_configuration(configuration)
+    channels = determine_num_input_channels(plans, settings, dataset_json)
+    network = trainer_class(trainer).build_network_architecture(
+        plans,
+        settings,
+        channels,
+        plans.get_label_manager(dataset_json).num_segmentation_heads,
+        enable_deep_supervision=False,
+    )
+    return network, (channels, *settings.patch_size)
+
+
+def _warm_up(device: torch.device) -> None:
+    """Load what PyTorch loads when it is first used, such as its convolutions."""
+    with torch.no_grad():
+        nn.Sequential(nn.Conv2d(1, 8, 3), nn.Linear(6, 8)).to(device)(torch.zeros(1, 1, 8, 8, device=device))
+
+
+def _seconds(network: nn.Module, image: Tensor) -> float:
+    """Seconds of one forward pass."""
+    start = time.perf_counter()
+    with torch.inference_mode():
+        network(image)
+    if image.device.type != "cpu":
+        getattr(torch, image.device.type).synchronize()
+    return time.perf_counter() - start
+
+
+def _peak_memory(device: torch.device) -> int:
+    """Bytes used at most so far."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used if sys.platform == "darwin" else 1024 * used  # bytes on macOS, kilobytes elsewhere
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return f"cuda, {torch.cuda.get_device_name(device)}"
+    return f"{device.type}, {_processor()}"
+
+
+def _processor() -> str:
+    """The processor's name as Linux tells it, elsewhere its architecture."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text(encoding="utf-8").splitlines() if information.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+if __name__ == "__main__":
+    model_folder, trainer, configuration, device = sys.argv[1:]
+    print(json.dumps(asdict(network_costs(Path(model_folder), trainer, configuration, torch.device(device)))))

@@ -30,6 +30,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "export_weights": Command("nnunetv2_cipa.weights.export_weights", "bring a trained CIPA into the published layout"),
     "evaluate": Command("nnunetv2_cipa.evaluation.evaluate", "measure predictions against label files"),
+    "submission": Command("nnunetv2_cipa.submission.submit", "write predictions in the form that a challenge takes"),
 }
 
 

@@ -1,0 +1,124 @@
+"""Mask files of a submission: PNG slices, or NIfTI volumes on the grid of their images."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813
+from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
+from numpy.typing import NDArray
+from PIL import Image
+
+from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.evaluation.label_folders import patient_of
+from nnunetv2_cipa.evaluation.label_images import read_label_image
+
+from .predictions import Predictions, each
+
+PLACED_ENDINGS = (".nii.gz", ".nii", ".mha", ".nrrd")  # files that know where they lie in space
+
+
+def write_png_masks(folder: Path, predictions: Predictions, value: int) -> None:
+    """Write an 8-bit grey `CASE.png` for each slice, `value` in the foreground and 0 elsewhere.
+
+    Raises:
+        InputError: predictions are volumes, unreadable or no labels. The message names all of them.
+    """
+
+    def write(case: str) -> None:
+        Image.fromarray(_values(predictions.read_slice(case), value)).save(folder / f"{case}.png")
+
+    each(write, list(predictions.files), "png")
+
+
+def write_nifti_masks(
+    folder: Path,
+    predictions: Predictions,
+    value: int,
+    *,
+    patients: Mapping[str, str] | None = None,
+    images: Path | None = None,
+) -> None:
+    """Write volumes as `CASE.nii.gz`, with their place in space; slices without one, stacked, as `PATIENT.nii.gz`.
+
+    A patient's slices are stacked along z in the order of their numbers, a row of the picture along x. They get the
+    place of the patient's image, without `images` one of 1 mm pixels at the origin.
+
+    Args:
+        folder: Where to write to.
+        predictions: What was predicted.
+        value: That of the foreground; it is 0 elsewhere.
+        patients: Patient of each slice; by default the text of its identifier before the first underscore.
+        images: Folder of `PATIENT.nii.gz`, or of another ending in `PLACED_ENDINGS`, or `PATIENT_0000` and so on.
+
+    Raises:
+        InputError: predictions are unreadable or no labels, a stack does not fit its image, or `patients` or `images`
+            lacks some. The message names all of them.
+    """
+    if predictions.label_format.ending in PLACED_ENDINGS:
+        if images is not None:
+            raise InputError(f"{predictions.label_format.ending} predictions have their place: leave out --like.")
+        each(lambda case: _write_placed(folder, predictions, case, value), list(predictions.files), "nifti")
+        return
+    stacks: dict[str, list[str]] = {}
+    homeless = [] if patients is None else [case for case in predictions.files if case not in patients]
+    if homeless:
+        raise InputError("\n".join([f"{len(homeless)} slices are in no list of patients:", *homeless]))
+    for case in predictions.files:  # in natural order
+        stacks.setdefault(patient_of(case) if patients is None else patients[case], []).append(case)
+    each(lambda patient: _write_stack(folder, predictions, patient, stacks[patient], value, images), [*stacks], "nifti")
+
+
+def _write_placed(folder: Path, predictions: Predictions, case: str, value: int) -> None:
+    labels = predictions.label_format.labels
+    labelled = read_label_image(predictions.files[case], SimpleITKIO, labels.allowed)  # another reader may turn it
+    mask = sitk.GetImageFromArray(_values(np.isin(labelled.values, labels.foreground), value))
+    _write(mask, _information(predictions.files[case]), folder / f"{case}.nii.gz")
+
+
+def _write_stack(
+    folder: Path, predictions: Predictions, patient: str, cases: list[str], value: int, images: Path | None
+) -> None:
+    masks = [predictions.read_slice(case) for case in cases]
+    shapes = {mask.shape for mask in masks}
+    if len(shapes) > 1:
+        raise InputError(f"{patient} has slices of several sizes: {', '.join(map(str, sorted(shapes)))}.")
+    stack = sitk.GetImageFromArray(_values(np.stack(masks), value))
+    source: sitk.ImageFileReader | None = None
+    if images is not None:
+        file = _image_of(patient, images)
+        source = _information(file)
+        if source.GetSize() != stack.GetSize():
+            sizes = ["x".join(map(str, size)) for size in (stack.GetSize(), source.GetSize())]
+            raise InputError(f"{patient} has predictions of {sizes[0]} pixels (x, y, z), but {file} has {sizes[1]}.")
+    _write(stack, source, folder / f"{patient}.nii.gz")
+
+
+def _write(mask: sitk.Image, grid: sitk.ImageFileReader | None, file: Path) -> None:
+    if grid is not None:
+        mask.SetSpacing(grid.GetSpacing())
+        mask.SetOrigin(grid.GetOrigin())
+        mask.SetDirection(grid.GetDirection())
+    sitk.WriteImage(mask, str(file))
+
+
+def _image_of(patient: str, images: Path) -> Path:
+    names = [f"{patient}{channel}{ending}" for channel in ("", "_0000") for ending in PLACED_ENDINGS]
+    for name in names:
+        if (images / name).is_file():
+            return images / name
+    raise InputError(f"{images} has no image of {patient}. It could be named {', '.join(names)}.")
+
+
+def _information(file: Path) -> sitk.ImageFileReader:
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(file))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise InputError(f"{file} cannot be read: {str(error).splitlines()[-1]}") from error
+    return reader
+
+
+def _values(mask: NDArray[np.bool_], value: int) -> NDArray[np.uint8]:
+    return mask.astype(np.uint8) * np.uint8(value)

@@ -1,0 +1,97 @@
+"""The sample submission of a challenge: which columns and which rows, in which order."""
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nnunetv2_cipa.errors import InputError
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A CSV file, read whole.
+
+    Attributes:
+        file: Where it was read from.
+        columns: Its first line.
+        rows: The others, each as long as `columns`.
+        id_column: Index of the column of ids.
+        mask_column: Index of the column of masks.
+    """
+
+    file: Path
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    id_column: int
+    mask_column: int
+
+    @property
+    def ids(self) -> list[str]:
+        """Of all rows, in their order."""
+        return [row[self.id_column] for row in self.rows]
+
+
+def read_sample(file: Path, columns: tuple[str, str] | None = None) -> Sample:
+    """Read a sample submission.
+
+    Args:
+        file: CSV, separated by commas, with a line of column names.
+        columns: Names of the columns of ids and of masks; by default the first and the last.
+
+    Raises:
+        InputError: it cannot be read, has a row of another length, lacks the columns, or has an id twice.
+    """
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            header, *rows = (tuple(row) for row in csv.reader(stream, strict=True) if row)
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}.") from error
+    except (ValueError, csv.Error) as error:
+        raise InputError(f"{file} is no CSV file with a line of column names: {error}.") from error
+    uneven = [line for line, row in enumerate(rows, start=2) if len(row) != len(header)]
+    if uneven:
+        raise InputError(f"{file} has {len(header)} columns, but not in line {', '.join(map(str, uneven[:5]))}.")
+    names = columns or (header[0], header[-1])
+    if len(header) < 2 or names[0] == names[1] or not set(names) <= set(header):
+        raise InputError(f"{file} must have a column of ids and one of masks. Its columns: {', '.join(header)}.")
+    sample = Sample(file, header, tuple(rows), header.index(names[0]), header.index(names[1]))
+    twice = [identifier for identifier, number in Counter(sample.ids).items() if number > 1]
+    if twice:
+        raise InputError("\n".join([f"{file} has {len(twice)} ids more than once:", *_listed(twice)]))
+    return sample
+
+
+def check_rows(columns: Sequence[str], ids: Sequence[str], sample: Sample) -> None:
+    """Make sure that a submission has the sample's columns and ids, in the same order.
+
+    Raises:
+        InputError: it has not. Every difference is named.
+    """
+    lines: list[str] = []
+    if tuple(columns) != sample.columns:
+        lines.append(f"columns are {', '.join(columns)}, in the sample {', '.join(sample.columns)}")
+    expected, given = dict.fromkeys(sample.ids), dict.fromkeys(ids)
+    twice = [identifier for identifier, number in Counter(ids).items() if number > 1]
+    for what, wrong in (
+        ("in the sample, but not here", [one for one in expected if one not in given]),
+        (
+            "here, but not in the sample",
+            [one for one in given if one not in expected],
+        ),
+        ("here more than once", twice),
+    ):
+        if wrong:
+            lines += [f"{what} ({len(wrong)}):", *_listed(wrong)]
+    if expected.keys() == given.keys() and not twice:
+        pairs = enumerate(zip(ids, sample.ids, strict=True), start=2)
+        moved = [f"line {line} is {here}, in the sample {there}" for line, (here, there) in pairs if here != there]
+        if moved:
+            lines += [f"in another order ({len(moved)}):", *_listed(moved)]
+    if lines:
+        raise InputError("\n".join([f"The submission does not fit {sample.file}.", *lines]))
+
+
+def _listed(things: Sequence[str]) -> list[str]:
+    return [f"    {thing}" for thing in things]

@@ -1,0 +1,103 @@
+"""`nnUNetv2_cipa submission`: predictions as a CSV file of run lengths, or as PNG or NIfTI masks."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.evaluation.label_folders import read_patients
+from nnunetv2_cipa.files import new_file, new_folder
+
+from .masks import write_nifti_masks, write_png_masks
+from .predictions import find_predictions
+from .sample import read_sample
+from .table import DEFAULT_COLUMNS, Layout, write_table
+
+_ONLY_FOR = {
+    "csv": ("sample", "order", "empty", "id_ending", "columns"),
+    "png": ("value",),
+    "nii.gz": ("value", "patients", "like"),
+}
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("-i", type=Path, required=True, metavar="FOLDER", help="predictions, as nnU-Net writes them")
+    parser.add_argument("-o", type=Path, required=True, metavar="FILE.csv or FOLDER", help="the submission")
+    parser.add_argument(
+        "--format",
+        choices=tuple(_ONLY_FOR),
+        default="csv",
+        help="csv: run lengths, one row a slice; png: one mask a slice; nii.gz: one mask a volume, slices of a patient "
+        "stacked (default: %(default)s)",
+    )
+    parser.add_argument(
+        "-l", type=int, nargs="+", metavar="LABEL", help="foreground labels (default: the dataset's only one)"
+    )
+    parser.add_argument("-djfile", type=Path, metavar="FILE", help="dataset.json (default: that in the folder)")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier submission")
+    table = parser.add_argument_group("csv")
+    table.add_argument("--sample", type=Path, metavar="FILE.csv", help="sample submission: same columns, ids and order")
+    table.add_argument(
+        "--order", choices=("column", "row"), help="pixels are counted down the columns (default) or along the rows"
+    )
+    table.add_argument("--empty", metavar="TEXT", help="what an empty mask is written as (default: nothing)")
+    table.add_argument("--id-ending", metavar="TEXT", help="what ids have after the case's name, such as .png")
+    table.add_argument(
+        "--columns",
+        nargs=2,
+        metavar=("ID", "MASK"),
+        help=f"names of the columns (default: the sample's first and last, else {' '.join(DEFAULT_COLUMNS)})",
+    )
+    masks = parser.add_argument_group("png and nii.gz")
+    masks.add_argument("--value", type=int, choices=(1, 255), help="of the foreground (default: png 255, nii.gz 1)")
+    masks.add_argument(
+        "--patients", type=Path, metavar="FILE.json", help="nii.gz: patient of each slice, as {case: patient}"
+    )
+    masks.add_argument(
+        "--like", type=Path, metavar="FOLDER", help="nii.gz: images whose place in space the stacks of slices get"
+    )
+
+
+def run(arguments: Namespace) -> None:
+    """Write the submission and say where it is."""
+    _refuse_options_of_other_formats(arguments)
+    predictions = find_predictions(arguments.i, arguments.l, arguments.djfile)
+    output: Path = arguments.o
+    if arguments.format == "csv":
+        layout = _layout(arguments)
+        with new_file(output, overwrite=arguments.overwrite) as file:
+            write_table(file, predictions, layout)
+    else:
+        if output.is_file():
+            raise InputError(f"{output} is a file: {arguments.format} masks need a folder.")
+        with new_folder(output, overwrite=arguments.overwrite) as folder:
+            if arguments.format == "png":
+                write_png_masks(folder, predictions, arguments.value or 255)
+            else:
+                patients = None if arguments.patients is None else read_patients(arguments.patients)
+                value = arguments.value or 1
+                write_nifti_masks(folder, predictions, value, patients=patients, images=arguments.like)
+    print(f"{len(predictions.files)} predictions: {output}")
+
+
+def _layout(arguments: Namespace) -> Layout:
+    columns = None if arguments.columns is None else (arguments.columns[0], arguments.columns[1])
+    return Layout(
+        order=arguments.order or "column",
+        empty=arguments.empty or "",
+        id_ending=arguments.id_ending or "",
+        columns=columns,
+        sample=None if arguments.sample is None else read_sample(arguments.sample, columns),
+    )
+
+
+def _refuse_options_of_other_formats(arguments: Namespace) -> None:
+    known = dict.fromkeys(option for options in _ONLY_FOR.values() for option in options)
+    given = [option for option in known if getattr(arguments, option) is not None]
+    wrong = [f"--{option.replace('_', '-')}" for option in given if option not in _ONLY_FOR[arguments.format]]
+    if wrong:
+        raise InputError(f"{', '.join(wrong)} means nothing with --format {arguments.format}. Leave it out.")
+    if (arguments.format == "csv") != (arguments.o.suffix == ".csv"):
+        raise InputError(
+            f"-o {arguments.o} does not fit --format {arguments.format}: csv is a .csv file, masks a folder."
+        )

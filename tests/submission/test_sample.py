@@ -1,0 +1,72 @@
+import pytest
+
+from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.submission.sample import check_rows, read_sample
+
+
+@pytest.fixture
+def sample(tmp_path):
+    def write(text, columns=None):
+        (tmp_path / "sample.csv").write_text(text)
+        return read_sample(tmp_path / "sample.csv", columns)
+
+    return write
+
+
+def test_first_and_last_column_by_default(sample):
+    read = sample("﻿id,class,rle\r\nb,tumour,1 1\r\na,tumour,\r\n")
+    assert read.columns == ("id", "class", "rle")
+    assert (read.id_column, read.mask_column) == (0, 2)
+    assert read.ids == ["b", "a"]
+
+
+def test_named_columns(sample):
+    read = sample("ImageId,EncodedPixels,ClassId\na,1 1,4\n", ("ImageId", "EncodedPixels"))
+    assert (read.id_column, read.mask_column) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "message"),
+    [
+        ("", None, "no CSV file"),
+        ("id\na\n", None, "a column of ids and one of masks"),
+        ("id,rle\na,\n", ("id", "mask"), "Its columns: id, rle"),
+        ("id,rle\na,\nb\nc,1,2\n", None, "not in line 3, 4"),
+        ("id,rle\na,\nb,\na,\n", None, "1 ids more than once:\n    a"),
+    ],
+)
+def test_bad_samples(sample, text, columns, message):
+    with pytest.raises(InputError, match=message):
+        sample(text, columns)
+
+
+def test_unreadable_files(tmp_path):
+    with pytest.raises(InputError, match="No such file"):
+        read_sample(tmp_path / "none.csv")
+    (tmp_path / "picture.csv").write_bytes(b"\x89PNG\xff")
+    with pytest.raises(InputError, match="no CSV file"):
+        read_sample(tmp_path / "picture.csv")
+
+
+def test_same_rows_pass(sample):
+    check_rows(["id", "rle"], ["b", "a"], sample("id,rle\nb,\na,\n"))
+
+
+def test_every_difference_is_named(sample):
+    with pytest.raises(InputError) as raised:
+        check_rows(["id", "mask"], ["a", "x", "a"], sample("id,rle\na,\nb,\nc,\n"))
+    assert str(raised.value).splitlines()[1:] == [
+        "columns are id, mask, in the sample id, rle",
+        "in the sample, but not here (2):",
+        "    b",
+        "    c",
+        "here, but not in the sample (1):",
+        "    x",
+        "here more than once (1):",
+        "    a",
+    ]
+
+
+def test_another_order_is_named(sample):
+    with pytest.raises(InputError, match=r"(?s)another order \(2\).*line 3 is c, in the sample b.*line 4 is b"):
+        check_rows(["id", "rle"], ["a", "c", "b"], sample("id,rle\na,\nb,\nc,\n"))

@@ -1,0 +1,67 @@
+"""The command, as it is called."""
+
+import subprocess
+import sys
+
+import pytest
+
+from nnunetv2_cipa import cli
+
+
+def submission(*words):
+    return cli.main(["submission", *map(str, words)])
+
+
+def test_command_writes_a_csv_in_the_samples_order(predictions, tmp_path):
+    (tmp_path / "sample.csv").write_text("ImageId,EncodedPixels\nb_9,\na_1,\nb_10,\n")
+    command = [sys.executable, "-m", "nnunetv2_cipa.cli", "submission", "-i", predictions, "-o", tmp_path / "s.csv"]
+    done = subprocess.run(
+        [*command, "--sample", tmp_path / "sample.csv", "--empty", "-1"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "3 predictions" in done.stdout
+    lines = (tmp_path / "s.csv").read_text().splitlines()
+    assert [line.partition(",")[0] for line in lines] == ["ImageId", "b_9", "a_1", "b_10"]
+    assert lines[2] == "a_1,-1"
+
+
+@pytest.mark.parametrize(
+    ("form", "names"), [("png", ["a_1.png", "b_10.png", "b_9.png"]), ("nii.gz", ["a.nii.gz", "b.nii.gz"])]
+)
+def test_command_writes_masks(predictions, tmp_path, form, names):
+    assert submission("-i", predictions, "-o", tmp_path / "masks", "--format", form) == 0
+    assert sorted(file.name for file in (tmp_path / "masks").iterdir()) == names
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-o", "s.csv", "--value", "1"], "--value means nothing with --format csv"),
+        (["-o", "masks", "--format", "png", "--sample", "s.csv", "--id-ending", "x"], "--sample, --id-ending means"),
+        (["-o", "masks"], "does not fit --format csv"),
+        (["-o", "s.csv", "--format", "png"], "does not fit --format png"),
+        (["-o", "s.csv", "--columns", "a", "a"], "a column of ids and one of masks"),
+        (["-o", "s.csv", "--sample", "none.csv"], "none.csv cannot be read"),
+    ],
+)
+def test_what_does_not_fit_is_refused(predictions, tmp_path, monkeypatch, capsys, words, message):
+    monkeypatch.chdir(tmp_path)
+    assert submission("-i", predictions, *words) == 1
+    assert message in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["predictions"]
+
+
+def test_an_earlier_submission_stays_unless_overwritten(predictions, tmp_path, capsys):
+    words = ("-i", predictions, "-o", tmp_path / "s.csv")
+    assert submission(*words) == 0
+    assert submission(*words) == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert submission(*words, "--overwrite") == 0
+
+
+def test_nothing_half_written_is_left(predictions, tmp_path, capsys):
+    (predictions / "b_9.png").write_bytes((predictions / "b_9.png").read_bytes()[:40])
+    for words in (["-o", tmp_path / "s.csv"], ["-o", tmp_path / "m", "--format", "png"]):
+        assert submission("-i", predictions, *words) == 1
+        assert "b_9.png cannot be read" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["predictions"]

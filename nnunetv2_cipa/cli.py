@@ -30,6 +30,9 @@ COMMANDS: dict[str, Command] = {
     ),
     "export_weights": Command("nnunetv2_cipa.weights.export_weights", "bring a trained CIPA into the published layout"),
     "evaluate": Command("nnunetv2_cipa.evaluation.evaluate", "measure predictions against label files"),
+    "compare": Command(
+        "nnunetv2_cipa.comparison.compare", "set models side by side: measures, differences, costs, training curves"
+    ),
     "submission": Command("nnunetv2_cipa.submission.submit", "write predictions in the form that a challenge takes"),
 }
 

@@ -26,6 +26,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="FILE.json",
         help="result; the table of cases is put beside it, as .csv (default: evaluation.json among the predictions)",
     )
+    add_reading_arguments(parser)
+    parser.add_argument("--chill", action="store_true", help="leave out references that have no prediction")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier result")
+
+
+def add_reading_arguments(parser: ArgumentParser) -> None:
+    """Declare how label files are read, and whose they are."""
     parser.add_argument(
         "-np", type=int, default=default_num_processes, metavar="N", help="cases at a time (default: %(default)s)"
     )
@@ -48,8 +55,6 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="FILE.json",
         help="patient of each case, as {case: patient} (default: a case's name up to the first underscore)",
     )
-    parser.add_argument("--chill", action="store_true", help="leave out references that have no prediction")
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier result")
 
 
 def run(arguments: Namespace) -> None:

@@ -14,8 +14,10 @@ from nnunetv2_cipa.errors import InputError
 
 from .lesions import Lesions
 from .overlap import Overlap
-from .records import MEASURES, Case, Mean, Measure, Patient, Units, Volumes, mean, pool_patient, units
+from .records import MEASURES, Case, Mean, Measure, Patient, Record, Units, Volumes, mean, pool_patient, units
 from .surface_distances import SurfaceDistances
+
+Row = dict[str, str | int | float | None]
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,28 @@ class Evaluation:
         """Write all there is. Undefined values are null, as JSON has no NaN."""
         path.write_text(json.dumps(nan_to_null(self.content()), indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
+    def case_rows(self) -> list[Row]:
+        """Describe each case as a line of a table; headings carry the unit, undefined values are None."""
+        return [
+            {
+                "case": case.identifier,
+                "patient": case.patient,
+                **_row(case, self.units),
+                "slice_hausdorff95_pixels": case.slice_hausdorff95,
+            }
+            for case in self.cases
+        ]
+
+    def patient_rows(self) -> list[Row]:
+        """Describe each patient as a line of a table."""
+        return [
+            {"patient": patient.identifier, "cases": patient.cases, **_row(patient, self.units)}
+            for patient in self.patients
+        ]
+
     def to_csv(self, path: Path) -> None:
         """Write a line for each case; headings carry the unit, undefined values are empty."""
-        rows = [_to_row(case, self.units) for case in self.cases]
+        rows = self.case_rows()
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(rows[0]))
             writer.writeheader()
@@ -157,17 +178,14 @@ def _case_from_json(content: dict[str, Any]) -> Case:
     )
 
 
-def _to_row(case: Case, used: Units) -> dict[str, str | int | float | None]:
-    measures = {"_".join(filter(None, (measure.name, measure.unit(used)))): measure.of(case) for measure in MEASURES}
+def _row(record: Record, used: Units) -> Row:
+    measures = {"_".join(filter(None, (measure.name, measure.unit(used)))): measure.of(record) for measure in MEASURES}
     return {
-        "case": case.identifier,
-        "patient": case.patient,
-        **asdict(case.overlap),
+        **asdict(record.overlap),
         **{name: None if math.isnan(value) else value for name, value in measures.items()},
-        f"reference_volume_{used.volume}": case.volumes.reference,
-        f"predicted_volume_{used.volume}": case.volumes.prediction,
-        "lesions_detected": case.lesions.detected,
-        "lesions_missed": case.lesions.missed,
-        "lesions_false": case.lesions.false,
-        "slice_hausdorff95_pixels": case.slice_hausdorff95,
+        f"reference_volume_{used.volume}": record.volumes.reference,
+        f"predicted_volume_{used.volume}": record.volumes.prediction,
+        "lesions_detected": record.lesions.detected,
+        "lesions_missed": record.lesions.missed,
+        "lesions_false": record.lesions.false,
     }

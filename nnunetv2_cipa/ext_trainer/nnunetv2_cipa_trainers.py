@@ -10,8 +10,8 @@ import importlib
 import importlib.util
 
 PACKAGE = "nnunetv2_cipa"
-PREFIXES = ("nnUNetTrainerCIPA", "nnUNetTrainer_quick")
-MODULES = (f"{PACKAGE}.training.nnUNetTrainerCIPA", f"{PACKAGE}.training.quick")
+PREFIXES = ("nnUNetTrainerCIPA", "nnUNetTrainer_quick", "nnUNetTrainer_planned")
+MODULES = tuple(f"{PACKAGE}.training.{name}" for name in ("nnUNetTrainerCIPA", "quick", "planned"))
 
 
 def __getattr__(name: str) -> object:

@@ -22,19 +22,19 @@ def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, 
 
 
 class CosineSchedule(LRScheduler):
-    """Learning rate initial_lr * (1 + cos(pi * epoch / epochs)) / 2, a function of the epoch alone, so it can resume.
+    """Learning rate initial_lr * (1 + cos(pi * epoch / max_steps)) / 2, a function of the epoch, so it can resume.
 
-    Follows nnU-Net's way of stepping: `step(epoch)` at the start of every epoch.
+    Follows nnU-Net's way of stepping, `step(epoch)` at the start of every epoch, and of naming the number of epochs.
     """
 
-    def __init__(self, optimizer: Optimizer, initial_lr: float, epochs: int) -> None:
+    def __init__(self, optimizer: Optimizer, initial_lr: float, max_steps: int) -> None:
         self.initial_lr = initial_lr
-        self.epochs = epochs
+        self.max_steps = max_steps
         super().__init__(optimizer)
 
     def step(self, epoch: int | None = None) -> None:
         """Set every group's learning rate to that of `epoch` (0 where none is given)."""
-        rate = self.initial_lr * (1 + math.cos(math.pi * (epoch or 0) / self.epochs)) / 2
+        rate = self.initial_lr * (1 + math.cos(math.pi * (epoch or 0) / self.max_steps)) / 2
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self._last_lr = [rate for _ in self.optimizer.param_groups]

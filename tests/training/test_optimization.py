@@ -35,7 +35,7 @@ def test_norms_biases_scales_and_state_space_parameters_are_not_decayed(network)
 def test_cosine_depends_on_the_epoch_alone():
     parameter = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.AdamW([parameter], lr=1.0)
-    schedule = CosineSchedule(optimizer, initial_lr=1e-3, epochs=10)
+    schedule = CosineSchedule(optimizer, initial_lr=1e-3, max_steps=10)
     assert optimizer.param_groups[0]["lr"] == 1e-3
     for epoch in (7, 0, 5, 9):
         schedule.step(epoch)

@@ -24,7 +24,7 @@ _LATEX = {
 
 def markdown(comparison: Comparison) -> str:
     """A page of all tables."""
-    lines = [f"# {comparison.dataset_name}: {len(comparison.models)} models compared", ""]
+    lines = [f"# {_markdown_text(comparison.dataset_name)}: {len(comparison.models)} models compared", ""]
     lines += [f"- {_markdown_text(sentence)}" for sentence in description(comparison)]
     for table in tables(comparison):
         lines += ["", f"## {_markdown_text(table.title)}", "", *_markdown_table(table)]

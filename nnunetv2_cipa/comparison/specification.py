@@ -66,7 +66,7 @@ def specify(
         ModelSource(
             name,
             tuple(find_model(dataset_name or "", model, folds) for model in models.get(name, ())),
-            tuple(map(Path, folders.get(name, ()))),
+            tuple(Path(folder).absolute() for folder in folders.get(name, ())),
         )
         for name in dict.fromkeys([*models, *folders])
     ]
@@ -74,7 +74,7 @@ def specify(
         if dataset_name is None or all(source.predictions for source in sources):
             raise InputError("Name the folder of label files, such as labelsTs, with -ref.")
         reference = find_training_labels(dataset_name)
-    return Specification(dataset_name or reference.resolve().parent.name, reference, tuple(sources))
+    return Specification(dataset_name or reference.resolve().parent.name, reference.absolute(), tuple(sources))
 
 
 def find_images(dataset_name: str, reference: Path) -> Images | None:

@@ -1,0 +1,109 @@
+"""Tables: what is in them, which is best, and what is said of few patients."""
+
+from dataclasses import replace
+
+import pytest
+
+from nnunetv2_cipa.comparison import ComparedModel
+from nnunetv2_cipa.comparison.summarize import summarize
+from nnunetv2_cipa.comparison.tables import Cell, description, tables
+
+
+@pytest.fixture
+def found(comparison):
+    return {table.title: table for table in tables(comparison)}
+
+
+def row(table, title):
+    return next(cells[1:] for cells in table.rows if cells[0].text == title)
+
+
+def test_all_tables(found):
+    expected = ["PCLT20K protocol", "Published results, PCLT20K test set", "Means over patients", "CIPA minus U-Net"]
+    assert list(found) == [*expected, "Runs", "Costs of the networks", "Training"]
+    for table in found.values():
+        assert all(len(cells) == len(table.columns) for cells in table.rows)
+
+
+def test_figures_and_the_best_of_them(comparison, found):
+    interval = comparison.means["CIPA"]["dice"]
+    ours, theirs = row(found["Means over patients"], "Dice %")
+    assert ours == Cell(f"{100 * interval.value:.2f} [{100 * interval.low:.2f}, {100 * interval.high:.2f}]", bold=True)
+    assert not theirs.bold
+    ours, theirs = row(found["Means over patients"], "FP volume pixels")
+    assert (ours, theirs) == (Cell("0.00 [0.00, 0.00]", bold=True), Cell("0.00 [0.00, 0.00]", bold=True))
+    ours, theirs = row(found["Means over patients"], "HD95 pixels")
+    assert theirs == Cell("1.75 [1.00, 2.50] (n = 2)")
+    assert ours.text.startswith("1.50 [1.00, ")
+    assert ours.bold
+    pooled = comparison.means["CIPA"]["pooled_dice"]
+    assert row(found["PCLT20K protocol"], "Dice %")[0].text.startswith(f"{100 * pooled.value:.2f} [")
+
+
+def test_published_rows_are_marked(found):
+    table = found["Published results, PCLT20K test set"]
+    assert [cell.text for cell in table.rows[0]] == ["CIPA", "63.81", "77.91", "89.01", "17.74", "76.18", "54.57"]
+    assert [cell.text for cell in row(table, "nnU-Net")] == ["61.44", "76.11", "85.61", "22.94", "-", "-"]
+    assert "not measured here" in table.notes[0]
+    assert "Comparable only to results on PCLT20K's test set" in table.notes[1]
+
+
+def test_differences(comparison, found):
+    difference = comparison.difference("CIPA", "U-Net", "dice")
+    cells = row(found["CIPA minus U-Net"], "Dice %")
+    assert cells[0].text.startswith(f"+{100 * difference.difference.value:.2f} [")
+    assert [cell.text for cell in cells[1:]] == ["3", "3 / 0 / 0", "0.250", "0.250"]
+    assert [cell.text for cell in row(found["CIPA minus U-Net"], "Pooled Dice %")[1:]] == ["-"] * 4
+    assert row(found["CIPA minus U-Net"], "FP volume pixels")[0] == Cell("+0.00 [+0.00, +0.00]")
+
+
+def test_few_patients_are_said_to_be_few(found, evaluation, model, comparison):
+    assert "With 3 patients p cannot be smaller than 0.25, nor p (Holm) than 0.25" in found["CIPA minus U-Net"].notes[1]
+    lone = [model(name, evaluation(a_1=counts)) for name, counts in (("x", (1, 1, 1, 9)), ("y", (2, 1, 1, 8)))]
+    means, differences = summarize(lone, comparison.settings)
+    few = replace(comparison, models=tuple(lone), means=means, differences=differences)
+    of_one = {table.title: table for table in tables(few)}
+    assert "neither intervals nor tests are possible" in of_one["Means over patients"].notes[1]
+    assert row(of_one["Means over patients"], "Dice %")[0] == Cell("50.00")
+    many = {f"{letter}_1": (5, number, 1, 50) for number, letter in enumerate("abcdefgh")}
+    enough = [model(name, evaluation(**many)) for name in ("x", "y")]
+    means, differences = summarize(enough, comparison.settings)
+    notes = tables(replace(comparison, models=tuple(enough), means=means, differences=differences))[3].notes
+    assert len(notes) == 1
+
+
+def test_runs(found):
+    table = found["Runs"]
+    assert [cells[0].text for cells in table.rows] == ["CIPA, run 1", "CIPA, run 2", "CIPA, standard deviation"]
+    column = table.columns.index("Pooled Dice %")
+    first, second, deviation = (float(cells[column].text) for cells in table.rows)
+    assert deviation == pytest.approx(abs(first - second) / 2**0.5, abs=0.01)
+
+
+def test_costs_and_training(found):
+    costs = found["Costs of the networks"]
+    assert costs.columns == ("", "CIPA")
+    assert [cells[1].text for cells in costs.rows] == [
+        "54.00",
+        "145.00",
+        "512x512",
+        "1.25",
+        "3072",
+        "cpu, a processor",
+        "2",
+    ]
+    (training,) = found["Training"].rows
+    assert [cell.text for cell in training] == ["CIPA", "0", "2", "1.50", "0.5000", "0.6000", "-"]
+
+
+def test_what_is_not_known_has_no_table(comparison):
+    bare = tuple(ComparedModel(model.name, model.runs[:1], None, ()) for model in comparison.models)
+    titles = [table.title for table in tables(replace(comparison, models=bare))]
+    assert titles[-1] == "CIPA minus U-Net"
+
+
+def test_description(comparison):
+    sentences = description(comparison)
+    assert sentences[0] == "4 cases of 3 patients, foreground [1]."
+    assert sentences.count("CIPA: from CIPA.") == 2
+    assert any("99 samples of patients, seed 0" in sentence for sentence in sentences)

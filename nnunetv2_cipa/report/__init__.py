@@ -1,0 +1,1 @@
+"""A comparison as one HTML page: tables, plots, and every case with its images and outlines."""

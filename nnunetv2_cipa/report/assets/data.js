@@ -1,0 +1,66 @@
+// What the page holds, and the cases' pictures, which are in the page or in files beside it.
+const data = JSON.parse(document.getElementById("data").textContent);
+const FOLDER = document.getElementById("program").dataset.folder;
+const MODEL_COLOURS = 8;
+const DASHES = ["none", "7 4", "2 3.5", "9 3 2 3"];
+const REFERENCE = { name: "Reference", colour: "#ffffff", dashes: "none" };
+const KEPT_PICTURES = 40;
+
+const byId = (id) => document.getElementById(id);
+
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+function svgElement(tag, attributes) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
+}
+
+const modelColour = (model) => `var(--model-${model % MODEL_COLOURS})`;
+const measureNamed = (name) => data.measures.find((measure) => measure.name === name);
+const valueOf = (measure, model, number) => data.values[measure][model][number];
+
+function shownValue(value, measure) {
+  if (value === null) return "–";
+  return (measure.isFraction ? 100 * value : value).toLocaleString("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+}
+
+const pictures = new Map(); // case number -> promise of its picture, the latest asked for last
+const awaited = new Map();
+
+globalThis.receiveCase = (number, picture) => awaited.get(number)?.(picture);
+
+function pictureOf(number) {
+  const known = pictures.get(number) ?? (FOLDER ? loadPicture(number) : parsePicture(number));
+  pictures.delete(number);
+  pictures.set(number, known);
+  if (pictures.size > KEPT_PICTURES) pictures.delete(pictures.keys().next().value);
+  return known;
+}
+
+async function parsePicture(number) {
+  return JSON.parse(byId(`case-${number}`).textContent);
+}
+
+function loadPicture(number) {
+  return new Promise((resolve, reject) => {
+    const file = `${FOLDER}/case_${number}.js`;
+    const script = element("script", { src: file });
+    const done = (settle) => (result) => {
+      awaited.delete(number);
+      script.remove();
+      settle(result);
+    };
+    awaited.set(number, done(resolve));
+    script.onerror = () => {
+      pictures.delete(number);
+      done(reject)(new Error(`${decodeURI(file)} is not there. The folder belongs beside this page.`));
+    };
+    document.head.append(script);
+  });
+}

@@ -1,0 +1,176 @@
+"""The page itself: assets, tables, plots and cases in one HTML file, or with the cases in a folder beside it."""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+import matplotlib as mpl
+from markupsafe import Markup
+
+from nnunetv2_cipa import __version__
+from nnunetv2_cipa.comparison import QUANTITIES, Comparison
+from nnunetv2_cipa.comparison.published import SOURCE
+from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.evaluation import MEASURES
+from nnunetv2_cipa.files import new_file, new_folder
+
+from . import plots, tables
+from .case_files import case_file, embedded, write_case_files
+from .page_data import page_data, script_json
+from .size_classes import size_classes
+from .sources import find_sources
+from .themed_svg import MOST_COLOURS
+from .wording import unit_shown
+
+MOST_EMBEDDED_BYTES = 16 * 2**20
+_SCRIPTS = ("theme.js", "data.js", "cases.js", "table.js", "viewer.js", "plots.js", "main.js")
+_PLOTTED = MEASURES[0]
+_COLOUR_STEPS = 16
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a report consists of.
+
+    Attributes:
+        page: The HTML file.
+        folder: Of the cases beside it; None where they are in the page.
+        case_bytes: Size of the cases' data.
+    """
+
+    page: Path
+    folder: Path | None
+    case_bytes: int
+
+
+def write_report(
+    comparison: Comparison,
+    output: Path,
+    *,
+    images_folder: Path | None = None,
+    overwrite: bool = False,
+    num_processes: int = 1,
+) -> Written:
+    """Write a comparison as a page.
+
+    Images and outlines of the cases are in the page itself as long as they are no more than `MOST_EMBEDDED_BYTES`
+    together. Else they are in a folder beside it, which has the page's name and `_files`, a file for each case, and the
+    page loads them when they are looked at.
+
+    Args:
+        comparison: What is shown.
+        output: The HTML file.
+        images_folder: Of CT and PET, instead of the one that `comparison` names.
+        overwrite: Replace an earlier report.
+        num_processes: How many cases are read at a time. From 2 on, a script that calls this needs the usual
+            `if __name__ == "__main__":`.
+
+    Raises:
+        InputError: there is such a file or folder already, or files of the cases are missing or unreadable.
+    """
+    folder = output.with_name(f"{output.stem}_files")
+    if folder.exists() and not overwrite:
+        raise InputError(f"{folder} exists already. Remove it, choose another place, or pass --overwrite.")
+    sources = find_sources(comparison, images_folder)
+    with new_file(output, overwrite=overwrite) as page, tempfile.TemporaryDirectory(dir=page.parent) as scratch:
+        made = Path(scratch)
+        size = write_case_files(made, sources, comparison.labels, num_processes=num_processes)
+        files = [made / case_file(number) for number in range(len(sources))]
+        if size <= MOST_EMBEDDED_BYTES:
+            page.write_text(_html(comparison, None, files), encoding="utf-8")
+            return Written(output, None, size)
+        page.write_text(_html(comparison, folder.name, []), encoding="utf-8")
+        with new_folder(folder, overwrite=overwrite) as complete:
+            for file in files:
+                file.replace(complete / file.name)
+    return Written(output, folder, size)
+
+
+def _html(comparison: Comparison, folder: str | None, case_files: list[Path]) -> str:
+    """The page; the cases' data are in `folder` beside it, or else taken from `case_files`."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("nnunetv2_cipa.report", "assets"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html").render(
+        version=__version__,
+        comparison=comparison,
+        models=[(model.name, number % MOST_COLOURS) for number, model in enumerate(comparison.models)],
+        several_runs=any(len(model.runs) > 1 for model in comparison.models),
+        style=Markup(_asset("style.css")),
+        script=Markup("\n".join(map(_asset, _SCRIPTS))),
+        inferno=_colour_table("inferno"),
+        folder=None if folder is None else quote(folder),
+        cases=_embedded_cases(case_files),
+        **_tables(comparison),
+        **_plots_and_data(comparison),
+    )
+
+
+def _tables(comparison: Comparison) -> dict[str, Any]:
+    pooled = [quantity for quantity in QUANTITIES.values() if quantity.is_pooled]
+    of_patients = [quantity for quantity in QUANTITIES.values() if not quantity.is_pooled]
+    return {
+        "headlines": tables.headlines(comparison),
+        "figure_tables": [
+            {
+                "title": title,
+                "note": note,
+                "headings": [tables.heading(quantity, comparison) for quantity in quantities],
+                "rows": tables.figures(comparison, quantities),
+            }
+            for title, note, quantities in (
+                (
+                    "Mean over patients",
+                    "Every patient counts alike. Undefined values are left out.",
+                    of_patients,
+                ),
+                ("PCLT20K protocol", "Pixels of all cases pooled; HD95 is the mean over slices.", pooled),
+            )
+        ],
+        "differences": tables.differences(comparison),
+        "costs": tables.costs(comparison),
+        "published": tables.published(comparison.published),
+        "published_source": SOURCE,
+    }
+
+
+def _plots_and_data(comparison: Comparison) -> dict[str, Any]:
+    models, evaluation = comparison.models, comparison.models[0].evaluation
+    names = [model.name for model in models]
+    unit = unit_shown(evaluation.units.volume)
+    sizes = [case.volumes.reference for case in evaluation.cases]
+    classes = size_classes(sizes, unit)
+    of_cases = [list(model.case_values(_PLOTTED).values()) for model in models]
+    of_patients = [list(model.patient_values(_PLOTTED).values()) for model in models]
+    scatter, frame = plots.size_scatter(names, of_cases, sizes, unit, _PLOTTED.title)
+    with_tumour = [group for group in classes if group.has_tumour]
+    return {
+        "patients_plot": plots.patient_lines(names, of_patients, _PLOTTED.title),
+        "sizes_plot": plots.size_boxes(names, of_cases, with_tumour, _PLOTTED.title),
+        "scatter_plot": scatter,
+        "training_plot": plots.training_curves(models),
+        "data": script_json(page_data(comparison, classes, frame)),
+    }
+
+
+def _embedded_cases(files: list[Path]) -> Iterator[Markup]:
+    return (Markup(embedded(file, number)) for number, file in enumerate(files))
+
+
+def _colour_table(name: str) -> tuple[str, ...]:
+    """A colour map as the tables of an SVG filter: red, green, blue."""
+    steps = [mpl.colormaps[name](step / _COLOUR_STEPS) for step in range(_COLOUR_STEPS + 1)]
+    return tuple(" ".join(f"{colour[channel]:.3f}" for colour in steps) for channel in range(3))
+
+
+def _asset(name: str) -> str:
+    return (resources.files("nnunetv2_cipa.report") / "assets" / name).read_text(encoding="utf-8")

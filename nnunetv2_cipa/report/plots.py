@@ -1,0 +1,234 @@
+"""The plots of the page, drawn by matplotlib when the page is made."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+from matplotlib.ticker import LogFormatterSciNotation, PercentFormatter
+from numpy.typing import ArrayLike, NDArray
+
+from nnunetv2_cipa.comparison import ComparedModel, Curve
+
+from .size_classes import SizeClass
+from .themed_svg import FAINT, INK, SURFACE, inline_svg, model_colour, style
+
+Numbers = NDArray[np.float64]
+
+_HALF, _FULL = 7.8, 16.0  # inches: letters of all plots look alike on a wide screen
+_JITTER = 0.12
+_SHORT_NAME = 18
+_GROUPS = 12
+_LEAST_IN_GROUP = 3
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where a plot's data are in its SVG, so that a click finds the case: linear in `log10(x)` and in y.
+
+    Attributes:
+        x: Positions of the left and right end of the axes.
+        y: Positions of the lower and upper end.
+        sizes: Sizes at the left and right end.
+        values: Values at the lower and upper end.
+    """
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+    sizes: tuple[float, float]
+    values: tuple[float, float]
+
+
+def patient_lines(names: Sequence[str], values: Sequence[Sequence[float]], title: str) -> Markup:
+    """A line for each patient across the models, and each model's median.
+
+    Args:
+        names: Of the models.
+        values: For each model the fraction of each patient, NaN where undefined.
+        title: Of the measure.
+    """
+    table = np.array(values, dtype=np.float64)
+    with style():
+        figure, axes = _figure(width=_HALF, height=4.6)
+        shift = np.random.default_rng(0).uniform(-_JITTER, _JITTER, table.shape[1])
+        positions = np.arange(len(names))[:, None] + shift
+        _lines(axes, positions.T, table.T, FAINT, 0.6, alpha=min(0.6, 0.1 + 12 / table.shape[1]))
+        for number, (x, y) in enumerate(zip(positions, table, strict=True)):
+            _dots(axes, x, y, model_colour(number), 4.5)
+            median = np.nanmedian(y) if not np.isnan(y).all() else math.nan
+            axes.plot([number - 0.28, number + 0.28], [median, median], color=INK, linewidth=2.2)
+            if not math.isnan(median):
+                axes.annotate(f"{100 * median:.1f}", (number + 0.3, median), va="center", fontsize=9, fontweight="bold")
+        _percent_axis(axes, title)
+        axes.set_xticks(range(len(names)), [_short(name) for name in names])
+        axes.set_xlim(-0.5, len(names) - 0.25)
+        described = f"{title} of {table.shape[1]} patients, a line for each, across {', '.join(names)}"
+        return inline_svg(figure, "patients", described)
+
+
+def size_boxes(
+    names: Sequence[str], values: Sequence[Sequence[float]], members: Sequence[SizeClass], title: str
+) -> Markup:
+    """Boxes of each model's cases by the size of the tumour.
+
+    Args:
+        names: Of the models.
+        values: For each model the fraction of each case, NaN where undefined.
+        members: Classes with tumour, and which cases are in each.
+        title: Of the measure.
+    """
+    table = np.array(values, dtype=np.float64)
+    width = 0.8 / len(names)
+    with style():
+        figure, axes = _figure(width=_HALF, height=4.6)
+        for number in range(len(names)):
+            defined = [table[number, list(group.cases)] for group in members]
+            boxes = axes.boxplot(
+                [group[~np.isnan(group)] for group in defined],
+                positions=[index + (number - (len(names) - 1) / 2) * width for index in range(len(members))],
+                widths=width * 0.78,
+                patch_artist=True,
+                manage_ticks=False,
+                flierprops={"marker": "o", "markersize": 1.8, "markeredgewidth": 0, "alpha": 0.5},
+                medianprops={"linewidth": 2, "color": SURFACE},
+            )
+            for part in ("boxes", "whiskers", "caps"):
+                for artist in boxes[part]:
+                    artist.set(color=model_colour(number))
+            for artist in boxes["fliers"]:
+                artist.set(markerfacecolor=model_colour(number))
+        _percent_axis(axes, title)
+        labels = [f"{group.title}\n{group.range}, n = {len(group.cases)}" for group in members]
+        axes.set_xticks(range(len(members)), labels)
+        axes.set_xlim(-0.55, len(members) - 0.45)
+        return inline_svg(figure, "sizes", f"{title} of the cases by size of the tumour, boxes for {', '.join(names)}")
+
+
+def size_scatter(
+    names: Sequence[str], values: Sequence[Sequence[float]], sizes: Sequence[float], unit: str, title: str
+) -> tuple[Markup, Frame | None]:
+    """A dot for each case and model over the size of the tumour, and medians of equally many cases as a line.
+
+    Cases without tumour are left out.
+
+    Returns:
+        The plot, and where the data are in it; None where no case has a tumour.
+    """
+    along = np.array(sizes, dtype=np.float64)
+    along[along <= 0] = math.nan
+    with style():
+        figure, axes = _figure(width=_FULL, height=4.8)
+        axes.set_xscale("log")
+        for number, of_model in enumerate(values):
+            _dots(axes, along, np.array(of_model), model_colour(number), 3.6, alpha=0.7 if along.size < 1000 else 0.35)
+        for number, of_model in enumerate(values):
+            axes.plot(*_medians(along, np.array(of_model)), color=SURFACE, linewidth=4.5)
+            axes.plot(*_medians(along, np.array(of_model)), color=model_colour(number), linewidth=2.4)
+        _percent_axis(axes, title)
+        axes.set_xlabel(f"Size of the tumour in the reference ({unit})")
+        if np.isnan(along).all():
+            return inline_svg(figure, "scatter", "No case has a tumour"), None
+        axes.set_xlim(np.nanmin(along) / 1.15, np.nanmax(along) * 1.15)
+        axes.xaxis.set_major_formatter(_PlainNumbers())
+        described = f"{title} of {along.size} cases over the size of the tumour, dots for {', '.join(names)}"
+        return inline_svg(figure, "scatter", described), _frame(axes)
+
+
+def training_curves(models: Sequence[ComparedModel]) -> Markup | None:
+    """Losses and nnU-Net's validation Dice over the epochs; None where nothing was logged."""
+    if not any(model.curves for model in models):
+        return None
+    with style():
+        figure, (losses, dice) = _figure(width=_FULL, height=4.4, columns=2)
+        for number, model in enumerate(models):
+            for curve in model.curves:
+                colour = model_colour(number)
+                losses.plot(curve.epochs, curve.train_loss, color=colour, linewidth=1.3)
+                losses.plot(curve.epochs, curve.val_loss, color=colour, linewidth=1.1, linestyle=(0, (4, 2)))
+                dice.plot(curve.epochs, curve.pseudo_dice, color=colour, linewidth=0.5, alpha=0.45)
+                dice.plot(curve.epochs, _smoothed(curve), color=colour, linewidth=1.8)
+        losses.set_title("Loss: training, and validation (dashed)")
+        dice.set_title("Validation patches: Dice (thin), moving average (thick)")
+        _percent_axis(dice, "")
+        for axes in (losses, dice):
+            axes.set_xlabel("Epoch")
+        return inline_svg(figure, "training", "Loss and validation Dice over the epochs, a line for each training")
+
+
+class _PlainNumbers(LogFormatterSciNotation):
+    """20, 500 and 3,000 instead of powers."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:,.6g}" if super().__call__(x, pos) else ""
+
+
+def _medians(sizes: Numbers, values: Numbers) -> tuple[list[float], list[float]]:
+    """Medians of size and value of up to `_GROUPS` groups of equally many cases."""
+    defined = np.flatnonzero(~np.isnan(sizes) & ~np.isnan(values))
+    ascending = defined[np.argsort(sizes[defined], kind="stable")]
+    groups = [group for group in np.array_split(ascending, _GROUPS) if group.size >= _LEAST_IN_GROUP]
+    return [float(np.median(sizes[group])) for group in groups], [float(np.median(values[group])) for group in groups]
+
+
+def _smoothed(curve: Curve) -> Numbers:
+    """Exponential moving average as in nnU-Net's own progress.png, 0.9 of the past."""
+    smooth: list[float] = []
+    for value in curve.pseudo_dice:
+        before = smooth[-1] if smooth else math.nan
+        smooth.append(value if math.isnan(before) else before if math.isnan(value) else 0.9 * before + 0.1 * value)
+    return np.array(smooth)
+
+
+def _figure(width: float, height: float, columns: int = 1):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(1, columns)
+
+
+def _percent_axis(axes: Axes, title: str) -> None:
+    axes.set_ylim(-0.02, 1.02)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set_ylabel(title)
+
+
+def _dots(axes: Axes, x: ArrayLike, y: ArrayLike, colour: str, diameter: float, alpha: float = 0.9) -> None:
+    """Dots as one path of strokes without length and with round ends: thousands of them stay small and quick."""
+    points = np.column_stack([x, y])
+    points = np.repeat(points[~np.isnan(points).any(axis=1)], 2, axis=0)
+    _patch(axes, points, 2, colour, diameter, alpha)
+
+
+def _lines(axes: Axes, x: Numbers, y: Numbers, colour: str, width: float, alpha: float) -> None:
+    """A polyline for each row, all of them as one path; rows with undefined values are left out."""
+    whole = ~np.isnan(y).any(axis=1)
+    _patch(axes, np.stack([x[whole], y[whole]], axis=-1).reshape(-1, 2), x.shape[1], colour, width, alpha)
+
+
+def _patch(axes: Axes, points: Numbers, each: int, colour: str, width: float, alpha: float) -> None:
+    codes = np.full(len(points), Path.LINETO, dtype=Path.code_type)
+    codes[::each] = Path.MOVETO
+    path = Path(points, codes)
+    path.should_simplify = False
+    look = {"edgecolor": colour, "linewidth": width, "alpha": alpha, "capstyle": "round", "joinstyle": "round"}
+    axes.add_patch(PathPatch(path, facecolor="none", clip_on=False, **look))
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _SHORT_NAME else name[: _SHORT_NAME - 1] + "…"
+
+
+def _frame(axes: Axes) -> Frame:
+    figure = axes.get_figure()
+    assert figure is not None
+    box, height = axes.get_window_extent(), figure.bbox.height
+    points = 72 / figure.dpi
+    return Frame(
+        x=(float(box.x0 * points), float(box.x1 * points)),
+        y=(float((height - box.y0) * points), float((height - box.y1) * points)),
+        sizes=(float(axes.get_xlim()[0]), float(axes.get_xlim()[1])),
+        values=(float(axes.get_ylim()[0]), float(axes.get_ylim()[1])),
+    )

@@ -1,0 +1,51 @@
+"""`nnUNetv2_cipa report`: a comparison as an HTML page."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from nnunetv2.configuration import default_num_processes
+
+from nnunetv2_cipa.comparison import read_comparison
+from nnunetv2_cipa.errors import InputError
+
+from .page import write_report
+from .wording import amount
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("-i", type=Path, required=True, metavar="comparison.json", help="made by nnUNetv2_cipa compare")
+    parser.add_argument("-o", type=Path, required=True, metavar="report.html", help="the page")
+    parser.add_argument(
+        "--images",
+        type=Path,
+        metavar="FOLDER",
+        help="CT and PET of the cases, such as imagesTs (default: the folder that the comparison names)",
+    )
+    parser.add_argument(
+        "-np", type=int, default=default_num_processes, metavar="N", help="cases at a time (default: %(default)s)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier report")
+
+
+def run(arguments: Namespace) -> None:
+    """Write the page and say where it is."""
+    if arguments.o.suffix != ".html":
+        raise InputError(f"{arguments.o} must end with .html.")
+    comparison = read_comparison(arguments.i)
+    written = write_report(
+        comparison,
+        arguments.o,
+        images_folder=arguments.images,
+        overwrite=arguments.overwrite,
+        num_processes=arguments.np,
+    )
+    if comparison.images is None and arguments.images is None:
+        print("The comparison does not name its images: the viewer shows outlines alone. Give them with --images.")
+    print(f"\n{written.page}  {_megabytes(written.page.stat().st_size)}")
+    if written.folder is not None:
+        print(f"{written.folder}  {_megabytes(written.case_bytes)}, to be kept beside the page")
+
+
+def _megabytes(size: int) -> str:
+    return f"{amount(size / 1e6)} MB"

@@ -1,0 +1,110 @@
+"""Which files the viewer shows of each case, and that they are all there."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nnunetv2_cipa.comparison import Comparison, Images
+from nnunetv2_cipa.errors import InputError
+
+_NAMED_FILES = 5
+
+
+@dataclass(frozen=True)
+class CaseSources:
+    """The files of one case.
+
+    Attributes:
+        identifier: nnU-Net's.
+        reference: The label file.
+        predictions: One for each model, of its first run.
+        images: CT and PET; None where the images are not known.
+    """
+
+    identifier: str
+    reference: Path
+    predictions: tuple[Path, ...]
+    images: tuple[Path, Path] | None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them."""
+        return (self.reference, *self.predictions, *(self.images or ()))
+
+
+def find_sources(comparison: Comparison, images_folder: Path | None = None) -> list[CaseSources]:
+    """Find the files of all cases, in the order of the first model's cases.
+
+    Args:
+        comparison: Its records name the label files and the predictions, and `images` the folder of CT and PET.
+        images_folder: To be taken instead of the folder that `comparison` names.
+
+    Raises:
+        InputError: files are missing, or CT and PET cannot be told apart.
+    """
+    images = comparison.images if images_folder is None else _images_of(images_folder, comparison)
+    find_images = _image_finder(images)
+    sources = [
+        CaseSources(
+            identifier=records[0].identifier,
+            reference=Path(records[0].reference_file),
+            predictions=tuple(Path(record.prediction_file) for record in records),
+            images=find_images(records[0].identifier),
+        )
+        for records in zip(*(model.evaluation.cases for model in comparison.models), strict=True)
+    ]
+    _check(sources)
+    return sources
+
+
+def _images_of(folder: Path, comparison: Comparison) -> Images:
+    """Images of another folder than the comparison's; channel names come from the dataset.json beside it, if any."""
+    if not folder.is_dir():
+        raise InputError(f"--images {folder}: there is no such folder.")
+    case = comparison.models[0].evaluation.cases[0]
+    ending = Path(case.reference_file).name.removeprefix(case.identifier)
+    dataset_json = folder.resolve().parent / "dataset.json"
+    if not dataset_json.is_file():
+        return Images(str(folder), ending, ("CT", "PET"))
+    try:
+        content = json.loads(dataset_json.read_text(encoding="utf-8"))
+        names = content["channel_names"]
+        return Images(str(folder), content["file_ending"], tuple(names[key] for key in sorted(names, key=int)))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{dataset_json} is no dataset.json of nnU-Net v2: look at channel_names.") from error
+
+
+def _ct_and_pet(images: Images) -> tuple[int, int]:
+    from nnunetv2_cipa.training.modalities import channel_order  # brings PyTorch
+
+    return channel_order({"channel_names": {str(number): name for number, name in enumerate(images.channel_names)}})
+
+
+def _image_finder(images: Images | None) -> Callable[[str], tuple[Path, Path] | None]:
+    """Make the function of a case's identifier that gives its CT and PET."""
+    if images is None:
+        return lambda identifier: None
+    folder, ending = Path(images.folder), images.file_ending
+    ct, pet = _ct_and_pet(images)
+    return lambda identifier: (folder / f"{identifier}_{ct:04d}{ending}", folder / f"{identifier}_{pet:04d}{ending}")
+
+
+def _check(sources: Sequence[CaseSources]) -> None:
+    missing = list(_missing(sources))
+    if missing:
+        more = ["    ..."] * (len(missing) > _NAMED_FILES)
+        raise InputError(
+            "\n".join(
+                [
+                    f"{len(missing)} files for the viewer are not there. If they have moved, give the folder of the "
+                    "images with --images, or run nnUNetv2_cipa compare again where the predictions are now.",
+                    *(f"    {file}" for file in missing[:_NAMED_FILES]),
+                    *more,
+                ]
+            )
+        )
+
+
+def _missing(sources: Sequence[CaseSources]) -> Iterator[Path]:
+    return (file for case in sources for file in case.files if not file.is_file())

@@ -1,19 +1,8 @@
 """Models side by side: paired by case, grouped by patient, with intervals, tests, costs and training curves."""
 
 from .quantities import QUANTITIES, Quantity
-from .results import (
-    ComparedModel,
-    Comparison,
-    Costs,
-    Curve,
-    Images,
-    Interval,
-    PairedDifference,
-    PairedTest,
-    Run,
-    Settings,
-    read_comparison,
-)
+from .records import Costs, Curve, Images, Interval, PairedDifference, PairedTest, Settings
+from .results import ComparedModel, Comparison, Run, read_comparison
 
 __all__ = [
     "QUANTITIES",

@@ -16,8 +16,9 @@ from .csv_files import write_cases, write_patients
 from .curves import read_curves
 from .evaluate_models import ModelSource, References, evaluate_models
 from .published import PUBLISHED
+from .records import Costs, Settings
 from .rendering import latex, markdown
-from .results import ComparedModel, Comparison, Costs, Settings
+from .results import ComparedModel, Comparison
 from .specification import Specification, find_images, specify
 from .summarize import summarize
 

@@ -7,7 +7,7 @@ import sys
 from nnunetv2_cipa.errors import InputError
 
 from .model_folder import ModelFolder
-from .results import Costs
+from .records import Costs
 
 _LAST_LINES = 15
 

@@ -9,7 +9,7 @@ from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.weights.checkpoint_file import read_checkpoint
 
 from .model_folder import ModelFolder
-from .results import Curve
+from .records import Curve
 
 _KEYS = ("train_losses", "val_losses", "mean_fg_dice", "lrs", "epoch_start_timestamps", "epoch_end_timestamps")
 

@@ -16,7 +16,7 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from torch import Tensor, nn
 
 from nnunetv2_cipa.comparison.flops import count_flops
-from nnunetv2_cipa.comparison.results import Costs
+from nnunetv2_cipa.comparison.records import Costs
 from nnunetv2_cipa.weights.nnunet_dataset import trainer_class
 
 REPEATS = 5

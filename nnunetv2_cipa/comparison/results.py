@@ -17,73 +17,7 @@ from nnunetv2_cipa.evaluation.records import mean
 from nnunetv2_cipa.evaluation.results import evaluation_from_content, nan_to_null
 
 from .published import PublishedRow
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A figure with its interval of confidence.
-
-    Attributes:
-        value: The figure; NaN where it is undefined.
-        low: Lower end of the interval; NaN where there are too few patients for one.
-        high: Upper end.
-        defined: Number of patients it stands on.
-    """
-
-    value: float
-    low: float
-    high: float
-    defined: int
-
-
-@dataclass(frozen=True)
-class Curve:
-    """Training of one fold, a value for each epoch; what nnU-Net did not log is NaN.
-
-    Attributes:
-        fold: Of the dataset, "all" where nnU-Net trained on everything; with the training's name where a model was
-            trained several times.
-        train_loss: Mean over the epoch's iterations.
-        val_loss: Mean over the epoch's validation iterations.
-        pseudo_dice: nnU-Net's Dice over validation patches, mean over foreground classes.
-        learning_rate: At the start of the epoch.
-        epoch_seconds: Duration of the epoch.
-    """
-
-    fold: str
-    train_loss: tuple[float, ...]
-    val_loss: tuple[float, ...]
-    pseudo_dice: tuple[float, ...]
-    learning_rate: tuple[float, ...]
-    epoch_seconds: tuple[float, ...]
-
-    @property
-    def epochs(self) -> range:
-        """Numbers of the epochs, from 0 on as in nnU-Net's logs."""
-        return range(len(self.train_loss))
-
-
-@dataclass(frozen=True)
-class Costs:
-    """What a network costs on one image of its plan's patch size, in inference.
-
-    Attributes:
-        parameters: Number of trainable weights.
-        flops: Floating-point operations, a multiplication and an addition counted as two.
-        patch_size: Of the image, in pixels.
-        seconds_per_image: Median of the repeats.
-        peak_memory_bytes: Of the weights and whatever the network keeps while it computes.
-        device: What it was measured on: "cpu", "cuda" or "mps", and its name.
-        threads: Of the processor that PyTorch used.
-    """
-
-    parameters: int
-    flops: int
-    patch_size: tuple[int, ...]
-    seconds_per_image: float
-    peak_memory_bytes: int
-    device: str
-    threads: int
+from .records import Costs, Curve, Images, Interval, PairedDifference, PairedTest, Settings
 
 
 @dataclass(frozen=True)
@@ -132,74 +66,6 @@ class ComparedModel:
         of_runs = [[measure.of(patient) for patient in run.evaluation.patients] for run in self.runs]
         identifiers = [patient.identifier for patient in self.evaluation.patients]
         return _means(identifiers, of_runs)
-
-
-@dataclass(frozen=True)
-class PairedTest:
-    """What the patients say about two models, one by one.
-
-    Attributes:
-        p_value: Wilcoxon's signed-rank test, two-sided; NaN where no patient differs.
-        p_holm: The same after Holm's correction for all pairs of models.
-        wins: Patients for whom the first model is better.
-        losses: Patients for whom the second one is.
-        ties: Patients for whom they are equal.
-    """
-
-    p_value: float
-    p_holm: float
-    wins: int
-    losses: int
-    ties: int
-
-
-@dataclass(frozen=True)
-class PairedDifference:
-    """Two models on the same patients.
-
-    Attributes:
-        first: Name of a model.
-        second: Name of another.
-        quantity: Name of one of `QUANTITIES`.
-        difference: First minus second, on the patients for whom both are defined.
-        test: None for pooled quantities, which have no value for each patient.
-    """
-
-    first: str
-    second: str
-    quantity: str
-    difference: Interval
-    test: PairedTest | None
-
-
-@dataclass(frozen=True)
-class Images:
-    """Where the images of the cases are, in nnU-Net's layout: `CASE_0000.png`, `CASE_0001.png`, ...
-
-    Attributes:
-        folder: Such as imagesTs.
-        file_ending: With the dot.
-        channel_names: In the order of the channels' numbers.
-    """
-
-    folder: str
-    file_ending: str
-    channel_names: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How intervals were made.
-
-    Attributes:
-        confidence: Of all intervals.
-        resamples: Number of bootstrap samples of patients.
-        seed: Of the random numbers that draw them.
-    """
-
-    confidence: float = 0.95
-    resamples: int = 9999
-    seed: int = 0
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from nnunetv2_cipa.errors import InputError
 
 from .evaluate_models import ModelSource
 from .model_folder import find_dataset, find_model, find_training_labels
-from .results import Images
+from .records import Images
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from .results import Interval, PairedTest, Settings
+from .records import Interval, PairedTest, Settings
 
 Numbers = NDArray[np.float64]
 

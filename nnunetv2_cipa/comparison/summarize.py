@@ -12,7 +12,8 @@ from tqdm import tqdm
 from nnunetv2_cipa.evaluation import MEASURES, Evaluation
 
 from .quantities import QUANTITIES, Quantity
-from .results import ComparedModel, Interval, PairedDifference, Settings
+from .records import Interval, PairedDifference, Settings
+from .results import ComparedModel
 from .statistics import Numbers, bootstrap_interval, holm, mean_interval, paired_test
 
 # Of each pooled quantity: the sums over patients that it needs, and what it makes of them.

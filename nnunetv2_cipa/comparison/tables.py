@@ -9,7 +9,8 @@ import numpy as np
 
 from .published import SOURCE, PublishedRow
 from .quantities import PATIENT_QUANTITIES, POOLED_QUANTITIES, QUANTITIES, Quantity
-from .results import ComparedModel, Comparison, Costs, Interval
+from .records import Costs, Interval
+from .results import ComparedModel, Comparison
 from .statistics import smallest_p_value
 
 UNDEFINED = "-"

@@ -25,11 +25,15 @@ COMMANDS: dict[str, Command] = {
     ),
     "make_phantom": Command("nnunetv2_cipa.phantom.pclt20k_folder", "make PET-CT data in PCLT20K's layout"),
     "plan": Command("nnunetv2_cipa.planning.plan", "fit nnU-Net's plan to CIPA, this machine and a time budget"),
+    "run": Command("nnunetv2_cipa.pipeline.run", "from data to the best model, its predictions and a submission"),
     "demo": Command("nnunetv2_cipa.pipeline.demo", "compare CIPA with nnU-Net's own U-Net, from data to picture"),
     "import_weights": Command(
         "nnunetv2_cipa.weights.import_weights", "make published weights ready for nnU-Net's prediction or training"
     ),
     "export_weights": Command("nnunetv2_cipa.weights.export_weights", "bring a trained CIPA into the published layout"),
+    "wheelhouse": Command(
+        "nnunetv2_cipa.wheelhouse.collect", "collect all wheels for a machine without network access"
+    ),
     "evaluate": Command("nnunetv2_cipa.evaluation.evaluate", "measure predictions against label files"),
     "compare": Command(
         "nnunetv2_cipa.comparison.compare", "set models side by side: measures, differences, costs, training curves"

@@ -1,16 +1,18 @@
-"""One folder with nnU-Net's three folders in it, and the stock commands that work there."""
+"""The places of a run, and the stock commands that work there."""
 
 import os
 import shutil
 import sysconfig
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.planning.plan import OWN_PLANS
+from nnunetv2_cipa.planning.timing import CONFIGURATION
 
-DATASET_ID = 605
-DATASET_NAME = f"Dataset{DATASET_ID}_PCLT20K"
-CONFIGURATION = "2d"
+from .source import Source
+
 FEW_CORES = 4
 
 
@@ -19,17 +21,50 @@ class Workspace:
     """Where a run keeps its data set, models, predictions and logs.
 
     Attributes:
-        folder: made if it does not exist.
+        folder: of the run.
+        source: of the data.
+        nnunet_raw: nnU-Net's folder for raw data.
+        nnunet_preprocessed: nnU-Net's folder for preprocessed data.
+        nnunet_results: nnU-Net's folder for models.
         device: "cpu", "cuda" or "mps", for training and prediction.
     """
 
     folder: Path
+    source: Source
+    nnunet_raw: Path
+    nnunet_preprocessed: Path
+    nnunet_results: Path
     device: str
 
     @property
-    def dataset(self) -> Path:
-        """The converted data set."""
-        return self.folder / "nnUNet_raw" / DATASET_NAME
+    def raw(self) -> Path:
+        """The raw data set."""
+        return self.nnunet_raw / self.source.dataset
+
+    @property
+    def preprocessed(self) -> Path:
+        """The preprocessed data set."""
+        return self.nnunet_preprocessed / self.source.dataset
+
+    @property
+    def results(self) -> Path:
+        """The models of this data set."""
+        return self.nnunet_results / self.source.dataset
+
+    @property
+    def plans_file(self) -> Path:
+        """The plans that fit CIPA to this machine."""
+        return self.preprocessed / f"{OWN_PLANS}.json"
+
+    @property
+    def has_test_images(self) -> bool:
+        """Whether there is something to be predicted."""
+        return self._has("imagesTs")
+
+    @property
+    def has_test_labels(self) -> bool:
+        """Whether predictions can be measured."""
+        return self._has("labelsTs")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -37,38 +72,49 @@ class Workspace:
 
         There, waiting OpenMP threads sleep: spinning ones would take the cores from those at work.
         """
-        variables = {name: str(self.folder / name) for name in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results")}
+        folders = {
+            "nnUNet_raw": str(self.nnunet_raw),
+            "nnUNet_preprocessed": str(self.nnunet_preprocessed),
+            "nnUNet_results": str(self.nnunet_results),
+        }
         few_workers = {"nnUNet_def_n_proc": "2", "nnUNet_n_proc_DA": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-        few = few_workers if (os.cpu_count() or 1) <= FEW_CORES else {}
-        return {**few, **os.environ, **variables}
+        return {**(few_workers if few_cores() else {}), **os.environ, **folders}
+
+    def _has(self, folder: str) -> bool:
+        """Whether the data set has files there; what is still to be converted has test images with labels."""
+        awaited = self.source.converted and not self.raw.exists()
+        return awaited or any((self.raw / folder).glob("*"))
 
     def fold_folder(self, trainer: str, fold: int) -> Path:
         """Where nnU-Net trains `trainer` on `fold`."""
-        name = f"{trainer}__nnUNetPlans__{CONFIGURATION}"
-        return self.folder / "nnUNet_results" / DATASET_NAME / name / f"fold_{fold}"
+        return self.results / f"{trainer}__{OWN_PLANS}__{CONFIGURATION}" / f"fold_{fold}"
 
-    def predictions(self, trainer: str) -> Path:
-        """Where the test set's predictions of `trainer` go."""
-        return self.folder / "predictions" / trainer
+    def predictions(self, name: str) -> Path:
+        """Where predictions of the test set go: those of a trainer, or "ensemble", or "final"."""
+        return self.folder / "predictions" / name
 
-    def plan(self) -> list[str]:
-        """nnU-Net's command that plans and preprocesses."""
-        few = ["-npfp", "1", "-np", "1"] if (os.cpu_count() or 1) <= FEW_CORES else []
-        command = [stock_command("nnUNetv2_plan_and_preprocess"), "-d", str(DATASET_ID), "-c", CONFIGURATION]
-        return [*command, "--verify_dataset_integrity", *few]
+    def dataset_options(self, folds: Sequence[int]) -> tuple[str, ...]:
+        """The dataset, plans, configuration and folds as prediction and comparison take them."""
+        numbers = tuple(map(str, folds))
+        return ("-d", str(self.source.dataset_id), "-p", OWN_PLANS, "-c", CONFIGURATION, "-f", *numbers)
 
-    def train(self, trainer: str, fold: int) -> list[str]:
-        """nnU-Net's command that trains, from the last checkpoint where there is one."""
-        command = [stock_command("nnUNetv2_train"), str(DATASET_ID), CONFIGURATION, str(fold), "-tr", trainer]
-        started = any(self.fold_folder(trainer, fold).glob("checkpoint_*.pth"))
-        return [*command, "-device", self.device, *(["--c"] if started else [])]
 
-    def predict(self, trainer: str, fold: int) -> list[str]:
-        """nnU-Net's command that predicts the test set."""
-        few = ["-npp", "1", "-nps", "1"] if (os.cpu_count() or 1) <= FEW_CORES else []
-        command = [stock_command("nnUNetv2_predict"), "-i", str(self.dataset / "imagesTs")]
-        command += ["-o", str(self.predictions(trainer)), "-d", str(DATASET_ID), "-c", CONFIGURATION]
-        return [*command, "-tr", trainer, "-f", str(fold), "-device", self.device, *few]
+def open_workspace(folder: Path, source: Source, device: str, environment: Mapping[str, str] = os.environ) -> Workspace:
+    """The places of a run: nnU-Net's folders as the user has set them, else in the run's folder.
+
+    A dataset that is in nnU-Net's raw format already is used where it is.
+    """
+
+    def place(variable: str) -> Path:
+        return Path(environment.get(variable) or folder / variable).resolve()
+
+    raw = place("nnUNet_raw") if source.converted else source.folder.parent
+    return Workspace(folder, source, raw, place("nnUNet_preprocessed"), place("nnUNet_results"), device)
+
+
+def few_cores() -> bool:
+    """Whether nnU-Net's usual numbers of processes would be too much for this machine."""
+    return (os.cpu_count() or 1) <= FEW_CORES
 
 
 def stock_command(name: str) -> str:

@@ -141,26 +141,32 @@ def _scheduled(target: Path, plans: dict[str, Any], arguments: Namespace) -> dic
             configuration["batch_size"] = max(SMALLEST_BATCH, configuration["batch_size"] // 2)
             timings.clear()
             _write(target, plans)
-    schedule = choose_schedule(timings, _workload(target.parent, arguments.f), arguments.time_budget)
+    workload = count_workload(target.parent, Path(nnUNet_raw.get() or "", target.parent.name), arguments.f)
+    schedule = choose_schedule(timings, workload, arguments.time_budget)
     configuration |= schedule.content()
     plans["cipa"] |= {"time_budget_seconds": arguments.time_budget, "measured_seconds": timings_content(timings)}
     _write(target, plans)
     return plans
 
 
-def _workload(folder: Path, folds: Sequence[int]) -> Workload:
-    """Count the cases that are to be validated and predicted, where the raw data are there."""
-    splits = _read_json(folder / "splits_final.json")
+def count_workload(preprocessed: Path, raw: Path, folds: Sequence[int]) -> Workload:
+    """Count the cases that are to be validated and predicted.
+
+    Args:
+        preprocessed: the dataset's folder in nnUNet_preprocessed.
+        raw: its folder in nnUNet_raw; without imagesTs nothing is predicted.
+        folds: to be trained.
+
+    Raises:
+        InputError: there are no such folds; nnU-Net would make some up.
+    """
+    splits = _read_json(preprocessed / "splits_final.json")
     if beyond := [fold for fold in folds if not 0 <= fold < len(splits)]:
-        raise InputError(f"{folder / 'splits_final.json'} has the folds 0 to {len(splits) - 1}, but not {beyond}.")
+        raise InputError(
+            f"{preprocessed / 'splits_final.json'} has the folds 0 to {len(splits) - 1}, but not {beyond}."
+        )
     validation = sum(len(splits[fold]["val"]) for fold in folds)
-    return Workload(len(folds), validation, count_test_cases(folder.name))
-
-
-def count_test_cases(dataset: str) -> int:
-    """Number of cases in a raw dataset's imagesTs; 0 where there are none."""
-    raw = Path(nnUNet_raw.get() or "", dataset)
-    return len(list((raw / "imagesTs").glob("*_0000.*"))) if (raw / "imagesTs").is_dir() else 0
+    return Workload(len(folds), validation, len(list((raw / "imagesTs").glob("*_0000.*"))))
 
 
 def _data_identifier(plans: dict[str, Any]) -> str:

@@ -104,22 +104,21 @@ def choose_schedule(timings: Mapping[str, Timings], workload: Workload, seconds:
 
 
 def seconds_besides_epochs(timings: Mapping[str, Timings], workload: Workload) -> float:
-    """Starting, validating, selecting, predicting and measuring with all trainers."""
+    """Starting and validating all trainings, and what follows them."""
+    starts = sum(workload.folds * (timing.start + timing.prediction_start) for timing in timings.values())
+    validation = sum(workload.validation_cases * timing.case for timing in timings.values())
+    return starts + validation + seconds_after_trainings(timings, workload)
+
+
+def seconds_after_trainings(timings: Mapping[str, Timings], workload: Workload) -> float:
+    """Selecting, predicting with all trainers, ensembling, measuring and reporting."""
     pairs = len(timings) * (len(timings) - 1) / 2
     merged = workload.validation_cases * (2 + pairs) + workload.test_cases * 2
+    predicted = workload.test_cases * workload.folds
     return sum(
-        workload.folds * seconds_around_training(timing)
-        + workload.validation_cases * timing.case
-        + (timing.prediction_start + workload.folds * workload.test_cases * timing.case if workload.test_cases else 0)
-        + merged * timing.merge
-        + SECONDS_FOR_COMMANDS
+        predicted * timing.case + timing.prediction_start + merged * timing.merge + SECONDS_FOR_COMMANDS
         for timing in timings.values()
     )
-
-
-def seconds_around_training(timing: Timings) -> float:
-    """Starting a training and its validation."""
-    return timing.start + timing.prediction_start
 
 
 def duration(seconds: float) -> str:

@@ -1,10 +1,11 @@
 """Running steps in the order of their needs, each once, and writing down what becomes of them."""
 
+import contextlib
+import errno
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -111,10 +112,15 @@ class Runner:
                     for step in work.ready()[: self._executor.capacity - len(work.running)]:
                         self._begin(step, work, environment_of)
                     self._look_after(work)
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+                raise InputError(f"No space is left for {self.folder}. Make some, and start the same again.") from error
             finally:
                 for running in work.running.values():
                     running.job.stop()
-                    self._end(running, "stopped", None)
+                    with contextlib.suppress(OSError):  # on a full disk: what has no end in the ledger is not done
+                        self._end(running, "stopped", None)
         if work.faults:
             raise InputError("\n".join(work.faults.values()))
 
@@ -206,7 +212,7 @@ def _fault(running: _Running, code: int, missing: Sequence[Path]) -> str:
     return f"step {name} {reason}. Start the same again to go on from there. The end of {log}:\n{last}"
 
 
-@contextmanager
+@contextlib.contextmanager
 def _signals_raise() -> Iterator[None]:
     """While in here, SIGTERM and SIGINT raise StoppedBySignal, once: what they interrupt is then ended in peace."""
 

@@ -1,0 +1,75 @@
+"""What a run must know of trainers: whether they exist, and how long their schedule is."""
+
+import contextlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
+
+from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.planning.schedule import Schedule
+from nnunetv2_cipa.training import quick
+from nnunetv2_cipa.training.nnUNetTrainerCIPA import nnUNetTrainerCIPA
+from nnunetv2_cipa.training.planned import nnUNetTrainer_planned
+
+from .time_budget import read_planned_times
+
+_PLANNED = "_planned"
+
+
+def planned(trainer: str) -> str:
+    """The trainer of the same kind that follows the plan's schedule.
+
+    Raises:
+        InputError: there is none.
+    """
+    name = trainer if trainer.endswith(_PLANNED) else f"{trainer}{_PLANNED}"
+    try:
+        (name,) = existing([name])
+    except InputError as error:
+        raise InputError(
+            f"With --time-budget, {trainer} would have to exist as {name}, which trains as long as the plan says, and "
+            "nnU-Net does not find that. Choose nnUNetTrainer, nnUNetTrainerCIPA or a variant of its network, or make "
+            "such a trainer from nnunetv2_cipa.training.planned.nnUNetTrainer_planned and yours."
+        ) from error
+    return name
+
+
+def existing(trainers: Sequence[str]) -> tuple[str, ...]:
+    """The same names, if nnU-Net finds them all.
+
+    Raises:
+        InputError: it does not.
+    """
+    for name in trainers:
+        _find(name)
+    return tuple(trainers)
+
+
+def schedules_of(trainers: Sequence[str], plans_file: Path) -> dict[str, Schedule]:
+    """What is known of each trainer's schedule before training: that of the plan, if it follows that and it is there.
+
+    Trainers of others are taken to have nnU-Net's schedule.
+    """
+    planned_schedule = read_planned_times(plans_file).schedule if plans_file.exists() else Schedule()
+    schedules = {}
+    for name in trainers:
+        trainer = _find(name)
+        if issubclass(trainer, nnUNetTrainer_planned):
+            schedules[name] = planned_schedule
+        elif issubclass(trainer, quick.nnUNetTrainer_quick):
+            iterations = (quick.ITERATIONS_PER_EPOCH, quick.VALIDATION_ITERATIONS_PER_EPOCH)
+            schedules[name] = Schedule(quick.EPOCHS, *iterations)
+        else:
+            schedules[name] = Schedule(trainer.epochs) if issubclass(trainer, nnUNetTrainerCIPA) else Schedule()
+    return schedules
+
+
+def _find(name: str) -> type[nnUNetTrainer]:
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # nnU-Net tells where it searches
+            return recursive_find_trainer_class_by_name(name)
+    except RuntimeError as error:
+        raise InputError(f"nnU-Net does not find a trainer {name!r}. See nnUNetv2_cipa doctor.") from error

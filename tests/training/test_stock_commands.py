@@ -15,6 +15,8 @@ import pytest
 from nnunetv2_cipa.dataset_conversion.Dataset605_PCLT20K import convert_pclt20k
 from PIL import Image
 
+from nnunetv2_cipa.comparison import read_comparison
+from nnunetv2_cipa.evaluation import MEASURES
 from nnunetv2_cipa.phantom import make_phantom
 
 TRAINER = "nnUNetTrainerCIPA_fewIterations"
@@ -134,6 +136,23 @@ def test_prediction_zip_and_installation_agree(work, trained):
     for path in predicted:
         with np.load(path) as one, np.load(work / "predicted_again" / path.name) as other:
             np.testing.assert_allclose(one["probabilities"], other["probabilities"], rtol=0, atol=1e-6)
+
+
+def test_compare_reads_what_training_leaves(work, trained):
+    options = ("-d", "605", "-tr", f"CIPA={TRAINER}", "-f", "0", "-device", "cpu", "-np", "1")
+    run(work, "nnUNetv2_cipa", "compare", *options, "-o", str(work / "compared"))
+    comparison = read_comparison(work / "compared" / "comparison.json")
+    (model,) = comparison.models
+    summary = json.loads((trained / "fold_0" / "validation" / "summary.json").read_text())
+    dice = [case["metrics"]["1"]["Dice"] for case in summary["metric_per_case"]]
+    np.testing.assert_allclose(list(model.case_values(MEASURES[0]).values()), dice)
+    (curve,) = model.curves
+    assert len(curve.epochs) == 2
+    assert np.isfinite([curve.train_loss, curve.val_loss, curve.learning_rate, curve.epoch_seconds]).all()
+    plans = json.loads((trained / "plans.json").read_text())
+    assert model.costs.patch_size == tuple(plans["configurations"]["2d"]["patch_size"])
+    assert model.costs.flops > 0
+    assert comparison.images.channel_names == ("PET", "CT")
 
 
 def test_wrong_configuration_is_refused_before_anything_is_made(work, trained):

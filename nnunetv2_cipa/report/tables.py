@@ -145,11 +145,13 @@ def headlines(comparison: Comparison) -> list[str]:
 
 
 def _sentence(pair: PairedDifference, quantity: Quantity) -> str:
-    difference = shown_difference(pair.difference.value, quantity.kind)
+    start = f"{pair.first} minus {pair.second}: {shown_difference(pair.difference.value, quantity.kind)} points"
     range_ = shown_range(pair.difference, quantity.kind, signed=True)
+    if not range_:
+        return f"{start}; too few patients for an interval."
     better = _favoured(pair, quantity)
     verdict = f"the interval is on the side of {better}" if better else "the interval holds 0: no clear difference"
-    return f"{pair.first} minus {pair.second}: {difference} points ({range_ or 'no interval'}); {verdict}."
+    return f"{start} ({range_}); {verdict}."
 
 
 def _best(comparison: Comparison, quantity: Quantity) -> float:

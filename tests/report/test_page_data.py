@@ -1,0 +1,67 @@
+"""What the page's scripts are given."""
+
+import json
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nnunetv2_cipa.evaluation import MEASURES
+from nnunetv2_cipa.report.page_data import page_data, script_json
+from nnunetv2_cipa.report.plots import Frame
+from nnunetv2_cipa.report.size_classes import size_classes
+
+
+def made(comparison, frame=None):
+    sizes = [case.volumes.reference for case in comparison.models[0].evaluation.cases]
+    return page_data(comparison, size_classes(sizes, "pixels"), frame)
+
+
+def test_has_every_value_of_every_case(comparison):
+    data = made(comparison)
+    cases = comparison.models[0].evaluation.cases
+    assert data["cases"]["identifier"] == [case.identifier for case in cases]
+    assert data["cases"]["patient"][-1] == "</script><script>throw 1</script>"
+    assert next(data["classes"][number] for number in data["cases"]["class"]).startswith("small (16 to ")
+    for measure in MEASURES:
+        for model, values in zip(comparison.models, data["values"][measure.name], strict=True):
+            expected = [measure.of(case) for case in model.evaluation.cases]
+            assert [value is None for value in values] == [value != value for value in expected]
+            assert [v for v in values if v is not None] == pytest.approx([v for v in expected if v == v], rel=1e-4)
+
+
+def test_units_and_frame(comparison, volumes):
+    assert made(comparison)["sizeUnit"] == "pixels"
+    assert made(volumes)["sizeUnit"] == "ml"
+    assert made(comparison)["frame"] is None
+    assert made(comparison, Frame((1, 2), (3, 4), (5, 6), (0, 1)))["frame"]["sizes"] == (5, 6)
+
+
+class Script(HTMLParser):
+    """Content of the script elements, as a browser takes it."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.content = [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+
+    def handle_data(self, data):
+        self.content += data
+
+
+@settings(max_examples=50)
+@given(st.lists(st.text() | st.sampled_from(["</script>", "<!--", "<script>", "\u2028"]) | st.integers(), max_size=5))
+def test_nothing_ends_the_script(content):
+    parsed = Script(f"<script>{script_json(content)}</script>")
+    assert parsed.tags == ["script"]
+    assert json.loads(parsed.content) == content
+
+
+def test_nothing_but_json():
+    assert script_json("</script><!-- & ") == '"\\u003c/script\\u003e\\u003c!-- \\u0026 "'
+    with pytest.raises(ValueError, match="JSON"):
+        script_json(float("nan"))

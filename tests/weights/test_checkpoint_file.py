@@ -45,6 +45,15 @@ def test_reads_what_trainings_save_beside_weights(tmp_path, legacy):
     assert torch.equal(state_dict_of(checkpoint, path)["a.weight"], WEIGHTS["a.weight"])
 
 
+@pytest.mark.parametrize("legacy", [False, True])
+def test_can_leave_values_in_the_file(tmp_path, legacy):
+    content = {"model": WEIGHTS, "logging": [np.float64(0.5)]}
+    checkpoint = read_checkpoint(saved(tmp_path, content, _use_new_zipfile_serialization=not legacy), device="meta")
+    assert checkpoint["logging"] == [0.5]
+    assert checkpoint["model"]["a.weight"].is_meta
+    assert checkpoint["model"]["a.weight"].shape == (3,)
+
+
 def test_reads_the_settings_of_vmamba_without_yacs(tmp_path, monkeypatch):
     node = type("CfgNode", (dict,), {"__module__": "yacs.config"})
     module = ModuleType("yacs.config")

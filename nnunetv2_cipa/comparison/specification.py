@@ -86,9 +86,12 @@ def find_images(dataset_name: str, reference: Path) -> Images | None:
     description = folder.with_name("dataset.json")
     if images == folder or not images.is_dir() or not description.is_file():
         return None
-    content = json.loads(description.read_text(encoding="utf-8"))
-    channels = sorted(content["channel_names"].items(), key=lambda channel: int(channel[0]))
-    return Images(str(images), content["file_ending"], tuple(name for _, name in channels))
+    try:
+        content = json.loads(description.read_text(encoding="utf-8"))
+        channels = sorted((int(number), str(name)) for number, name in content["channel_names"].items())
+        return Images(str(images), content["file_ending"], tuple(name for _, name in channels))
+    except (ValueError, KeyError, TypeError, AttributeError):  # a dataset.json of another program
+        return None
 
 
 def _named_folder(word: str) -> tuple[str, str]:

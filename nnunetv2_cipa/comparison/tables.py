@@ -146,22 +146,23 @@ def _difference_notes(comparison: Comparison) -> tuple[str, ...]:
 
 
 def _runs(comparison: Comparison) -> Table:
-    """Each run by itself, and how far runs of one model lie apart."""
+    """Each run by itself, and how far the runs of one model lie apart."""
     models = [model for model in comparison.models if len(model.runs) > 1]
-    quantities = tuple(QUANTITIES.values())
-    rows: list[tuple[Cell, ...]] = []
-    for model in models:
-        figures = [[quantity.of(run.evaluation) for quantity in quantities] for run in model.runs]
-        named = {f"{model.name}, run {number}": values for number, values in enumerate(figures, start=1)}
-        named[f"{model.name}, standard deviation"] = np.std(figures, axis=0, ddof=1).tolist()
-        for name, values in named.items():
-            rows.append((Cell(name), *(Cell(_value(*both)) for both in zip(values, quantities, strict=True))))
-    headings = (_heading(quantity, comparison, pooled=quantity.is_pooled) for quantity in quantities)
+    rows = []
+    for quantity in QUANTITIES.values() if models else ():
+        figures = [[quantity.of(run.evaluation) for run in model.runs] for model in models]
+        heading = _heading(quantity, comparison, pooled=quantity.is_pooled)
+        rows.append((Cell(heading), *(Cell(_spread(values, quantity)) for values in figures)))
     notes = (
-        "Figures above are means over a model's runs, and their intervals are about patients: they do not say how much "
-        "another training of the same model would differ. The standard deviation between runs shows that.",
+        "The figure of each run, and their standard deviation (SD). Figures above are means over a model's runs, and "
+        "their intervals are about patients: how much another training of the same model would differ, SD shows.",
     )
-    return Table("Runs", ("", *headings), tuple(rows), notes)
+    return Table("Runs", ("", *(model.name for model in models)), tuple(rows), notes)
+
+
+def _spread(values: Sequence[float], quantity: Quantity) -> str:
+    deviation = float(np.std(values, ddof=1))
+    return f"{', '.join(_value(value, quantity) for value in values)} (SD {_value(deviation, quantity)})"
 
 
 def _costs(models: Sequence[ComparedModel]) -> Table:

@@ -84,5 +84,8 @@ def test_images_beside_the_labels(nnunet):
     assert find_images("Dataset777_Made", copies).folder == str(raw / "imagesTr")
     assert find_images("Dataset001_Other", copies) is None
     assert find_images("", raw / "imagesTs") is None
+    for other in ("no JSON", "[]", "{}", '{"channel_names": {"a": "CT"}}', '{"channel_names": {"0": "CT"}}'):
+        (raw / "dataset.json").write_text(other)
+        assert find_images("", raw / "labelsTs") is None
     (raw / "dataset.json").unlink()
     assert find_images("", raw / "labelsTs") is None

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from nnunetv2_cipa.comparison import ComparedModel
+from nnunetv2_cipa.comparison import QUANTITIES, ComparedModel
 from nnunetv2_cipa.comparison.summarize import summarize
 from nnunetv2_cipa.comparison.tables import Cell, description, tables
 
@@ -72,12 +72,12 @@ def test_few_patients_are_said_to_be_few(found, evaluation, model, comparison):
     assert len(notes) == 1
 
 
-def test_runs(found):
-    table = found["Runs"]
-    assert [cells[0].text for cells in table.rows] == ["CIPA, run 1", "CIPA, run 2", "CIPA, standard deviation"]
-    column = table.columns.index("Pooled Dice %")
-    first, second, deviation = (float(cells[column].text) for cells in table.rows)
-    assert deviation == pytest.approx(abs(first - second) / 2**0.5, abs=0.01)
+def test_runs(comparison, found):
+    assert found["Runs"].columns == ("", "CIPA")
+    figures = [QUANTITIES["pooled_dice"].of(run.evaluation) for run in comparison.models[0].runs]
+    one, other = (100 * figure for figure in figures)
+    deviation = abs(one - other) / 2**0.5
+    assert row(found["Runs"], "Pooled Dice %") == (Cell(f"{one:.2f}, {other:.2f} (SD {deviation:.2f})"),)
 
 
 def test_costs_and_training(found):

@@ -37,7 +37,9 @@ def preparation(workspace: Workspace, *, planned_already: bool = False) -> list[
     command: tuple[str, ...]
     if source.converted:
         command = (*_ours("convert_PCLT20K"), "-i", str(source.folder), "-d", number)
-        steps.append(Step("convert", command, _processes(), reads=(source.folder,), makes=(workspace.raw,)))
+        options = ("--overwrite", *_processes())
+        reads, makes = (source.folder,), (workspace.raw,)
+        steps.append(Step("convert", command, options, reads=reads, makes=makes, replaces=True))
     if not planned_already:
         folder = workspace.preprocessed
         command = (stock_command("nnUNetv2_plan_and_preprocess"), "-d", number, "-c", CONFIGURATION)

@@ -3,12 +3,14 @@
 import json
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
 import torch
 
+from nnunetv2_cipa.cluster.options import add_cluster_arguments, distributed, executor_from
 from nnunetv2_cipa.dataset_conversion.raw_dataset import Normalization
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.planning.plan import count_workload, duration_argument
@@ -63,6 +65,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         default="cuda" if torch.cuda.is_available() else "cpu",
         help="default here: %(default)s",
     )
+    add_cluster_arguments(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the steps and how long they will take")
 
 
@@ -76,8 +79,22 @@ def run(arguments: Namespace) -> None:
     if arguments.dry_run:
         print_estimates(workspace, choices, arguments.time_budget)
         return
-    best = run_pipeline(workspace, choices, time_budget=arguments.time_budget)
+    places = Places(lambda: executor_from(arguments, workspace.folder), lambda steps: distributed(steps, arguments))
+    best = run_pipeline(workspace, choices, time_budget=arguments.time_budget, places=places)
     _print_result(workspace, best)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where steps are executed; here, one at a time, if nothing else is said.
+
+    Attributes:
+        executor: makes the executor, once the folder is this run's.
+        distributed: makes steps for it of steps for one machine.
+    """
+
+    executor: Callable[[], Executor] = LocalExecutor
+    distributed: Callable[[Sequence[Step]], Sequence[Step]] = list
 
 
 def run_pipeline(
@@ -85,7 +102,7 @@ def run_pipeline(
     choices: Choices,
     *,
     time_budget: float | None = None,
-    executor: Executor | None = None,
+    places: Places = Places(),
     before: Sequence[Step] = (),
 ) -> BestModel:
     """Run the steps that are not done, and return what nnU-Net has chosen.
@@ -94,7 +111,7 @@ def run_pipeline(
         workspace: places and device.
         choices: trainers, folds and normalisation.
         time_budget: seconds from now until everything is stopped.
-        executor: executes the steps (default: one at a time, here).
+        places: where the steps are executed.
         before: steps that make the data.
 
     Raises:
@@ -103,14 +120,14 @@ def run_pipeline(
         TimeIsUp: the time budget is spent.
     """
     deadline = None if time_budget is None else time.time() + time_budget
-    executor = executor or LocalExecutor()
     _refuse_foreign(workspace)
     with locked(workspace.folder):
         _claim(workspace)
+        executor = places.executor()
         runner = Runner(workspace.folder, workspace.environment, executor, deadline=deadline)
         planned_already = is_planned_already(workspace, runner.ledger)
         runner.run(before)
-        runner.run(graph.preparation(workspace, planned_already=planned_already))
+        runner.run(places.distributed(graph.preparation(workspace, planned_already=planned_already)))
         left = None if deadline is None else deadline - time.time()
         runner.run([graph.plan_for_cipa(workspace, choices, left, planned_already=planned_already)])
         trainings = graph.trainings(workspace, choices, schedules_of(choices.trainers, workspace.plans_file))
@@ -123,10 +140,10 @@ def run_pipeline(
             return {TRAIN_UNTIL: f"{until:.0f}"}
 
         selection = graph.selection(workspace, choices)
-        runner.run([*trainings, selection], environment_of)
+        runner.run(places.distributed([*trainings, selection]), environment_of)
         best = read_best_model(selection.proof[0])
         predictions = graph.predictions(workspace, choices, best) if workspace.has_test_images else []
-        runner.run([*predictions, *graph.results(workspace, choices)])
+        runner.run(places.distributed([*predictions, *graph.results(workspace, choices)]))
     return best
 
 

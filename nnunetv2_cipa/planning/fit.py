@@ -1,5 +1,6 @@
 """The largest batch and patch, up to those of nnU-Net's plan, that a training of CIPA has memory for."""
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -85,6 +86,7 @@ def available_memory(device: torch.device) -> int:
     return int(psutil.virtual_memory().available)
 
 
+@functools.cache
 def _parameters(variant: VariantName, patch_size: tuple[int, int]) -> int:
     """Number of parameters; some of CRM's depend on the patch."""
     with torch.device("meta"):

@@ -186,7 +186,7 @@ class Runner:
                     f"step {step.name} would write {', '.join(foreign)}, which is there already and not of this run. "
                     "Move it away, or choose another folder."
                 )
-        elif not step.beside and not (step.resumes and last["key"] == key):
+        elif not (step.beside or step.replaces or (step.resumes and last["key"] == key)):
             step.remove_made()
 
     def _key(self, step: Step) -> tuple[str, dict[str, object]]:

@@ -19,6 +19,7 @@ class Step:
         makes: files and folders that it leaves. They are the run's own, and removed before the step starts anew.
         beside: the single thing it makes is written elsewhere and moved when the command has succeeded; arguments that
             name it are replaced accordingly.
+        replaces: the command itself leaves what is there until it has something complete to put in its place.
         proof: files and folders that are there when it is done, with the sizes they have then (default: `makes`).
         resumes: it goes on from what an interrupted attempt has left, if that had the same inputs.
         environment: variables that decide the result, too.
@@ -32,6 +33,7 @@ class Step:
     reads: tuple[Path, ...] = ()
     makes: tuple[Path, ...] = ()
     beside: bool = False
+    replaces: bool = False
     proof: tuple[Path, ...] = ()
     resumes: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)

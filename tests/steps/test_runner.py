@@ -1,9 +1,11 @@
+import errno
 import os
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from unittest.mock import Mock
 
 import psutil
 import pytest
@@ -107,6 +109,31 @@ def test_only_the_same_work_is_resumed(new_runner, python, tmp_path):
     with pytest.raises(InputError):
         new_runner().run([step])
     assert (tmp_path / "made").read_text() == "x"
+
+
+@pytest.mark.parametrize("kept", [{"replaces": True}, {"beside": True}])
+def test_a_complete_result_stays_until_there_is_a_new_one(new_runner, python, tmp_path, kept):
+    (tmp_path / "input").write_text("good")
+    code = f"""if open({str(tmp_path / "input")!r}).read() == "bad": raise SystemExit(1)
+import sys
+open(sys.argv[1], "w").write("x")"""
+    step = python("convert", code, makes=(tmp_path / "made",), reads=(tmp_path / "input",), **kept)
+    step = replace(step, command=(*step.command, str(tmp_path / "made")))
+    new_runner().run([step])
+    (tmp_path / "input").write_text("bad")
+    with pytest.raises(InputError):
+        new_runner().run([step])
+    assert (tmp_path / "made").read_text() == "x"
+    (tmp_path / "input").write_text("good")
+    assert new_runner().is_done(step)
+
+
+def test_a_full_disk_is_one_message(new_runner, python, monkeypatch):
+    runner = new_runner()
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr(runner.ledger, "ended", Mock(side_effect=full))
+    with pytest.raises(InputError, match="No space is left for"):
+        runner.run([python("first", "pass")])
 
 
 def test_time_is_up(new_runner, python):

@@ -1,0 +1,149 @@
+import json
+from argparse import ArgumentParser
+
+import pytest
+
+from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.planning import plan
+from nnunetv2_cipa.planning.schedule import Timings
+
+NAME = "Dataset605_PCLT20K"
+FAST = Timings(
+    start=1, iteration=0.1, validation_iteration=0.05, epoch_end=0.5, case=0.1, prediction_start=1, merge=0.01
+)
+
+
+@pytest.fixture
+def preprocessed(tmp_path, monkeypatch):
+    """A planned dataset without images."""
+    for name in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+        (tmp_path / name / NAME).mkdir(parents=True)
+    folder = tmp_path / "nnUNet_preprocessed" / NAME
+    strides = [[1, 1], *[[2, 2]] * 6]
+    configuration = {
+        "data_identifier": "nnUNetPlans_2d",
+        "batch_size": 12,
+        "patch_size": [512, 512],
+        "normalization_schemes": ["CTNormalization", "ZScoreNormalization"],
+        "architecture": {"arch_kwargs": {"strides": strides}},
+    }
+    stock = {
+        "plans_name": "nnUNetPlans",
+        "dataset_name": NAME,
+        "foreground_intensity_properties_per_channel": {"0": {"min": 0, "max": 255}, "1": {"min": 0, "max": 255}},
+        "configurations": {"2d": configuration, "3d_fullres": {}},
+    }
+    (folder / "nnUNetPlans.json").write_text(json.dumps(stock))
+    (folder / "splits_final.json").write_text(json.dumps([{"train": ["a_1"], "val": ["b_1", "b_2"]}] * 5))
+    monkeypatch.setattr(plan, "available_memory", lambda device: 8 * 10**9)
+    return folder
+
+
+def run(*words):
+    parser = ArgumentParser()
+    plan.add_arguments(parser)
+    plan.run(parser.parse_args(["-d", "605", "-device", "cpu", *words]))
+
+
+def made(preprocessed, name="nnUNetCIPAPlans"):
+    return json.loads((preprocessed / f"{name}.json").read_text())
+
+
+def test_the_plan_fits_and_shares_the_data(preprocessed, capsys):
+    run()
+    plans = made(preprocessed)
+    assert plans["plans_name"] == "nnUNetCIPAPlans"
+    assert list(plans["configurations"]) == ["2d"]
+    configuration = plans["configurations"]["2d"]
+    assert configuration["data_identifier"] == "nnUNetPlans_2d"
+    assert 2 <= configuration["batch_size"] < 12
+    assert configuration["num_epochs"] == 1000
+    assert plans["cipa"]["needed_bytes"] <= plans["cipa"]["available_bytes"] == 8 * 10**9
+    assert (
+        "Next: nnUNetv2_train 605 2d FOLD -p nnUNetCIPAPlans -tr nnUNetTrainerCIPA_planned" in capsys.readouterr().out
+    )
+
+
+def test_a_plan_is_not_overwritten_unasked(preprocessed):
+    run()
+    with pytest.raises(InputError, match="exists already"):
+        run()
+    run("--overwrite")
+    with pytest.raises(InputError, match="the plan to start from"):
+        run("-overwrite_plans_name", "nnUNetPlans", "--overwrite")
+
+
+def test_the_largest_variant_decides_and_other_trainers_do_not(preprocessed):
+    run("-tr", "nnUNetTrainerCIPA", "nnUNetTrainerCIPA_base", "-overwrite_plans_name", "base")
+    run("-tr", "nnUNetTrainer", "-overwrite_plans_name", "stock")
+    assert made(preprocessed, "base")["cipa"]["variant"] == "base"
+    assert made(preprocessed, "stock")["configurations"]["2d"]["batch_size"] == 12
+
+
+def test_fixed_normalization_is_preprocessed_by_nnunet(preprocessed, monkeypatch):
+    called = []
+    monkeypatch.setattr(plan, "_preprocess", lambda *words: called.append(words))
+    run("--normalization", "fixed")
+    assert called == [(preprocessed, "nnUNetCIPAPlans", 4)]
+    assert made(preprocessed)["configurations"]["2d"]["data_identifier"] == "nnUNetCIPAPlans_2d"
+
+
+def test_a_time_budget_is_measured_and_planned(preprocessed, monkeypatch):
+    measured = []
+    monkeypatch.setattr(plan, "measure", lambda *words: measured.append(words) or FAST)
+    run("--time-budget", "1h", "-tr", "nnUNetTrainerCIPA_planned", "nnUNetTrainer_planned", "-f", "0", "2")
+    assert [(words[2], words[3]) for words in measured] == [
+        ("nnUNetTrainerCIPA_planned", 0),
+        ("nnUNetTrainer_planned", 0),
+    ]
+    plans = made(preprocessed)
+    assert 10 < plans["configurations"]["2d"]["num_epochs"] < 1000
+    assert plans["cipa"]["time_budget_seconds"] == 3600
+    assert plans["cipa"]["measured_seconds"]["nnUNetTrainer_planned"]["iteration"] == 0.1
+
+
+def test_batches_that_do_not_fit_the_device_are_halved(preprocessed, monkeypatch):
+    def measure(dataset, plans, trainer, fold, device):
+        if made(preprocessed)["configurations"]["2d"]["batch_size"] > 2:
+            raise InputError("torch.OutOfMemoryError: CUDA out of memory")
+        return FAST
+
+    monkeypatch.setattr(plan, "measure", measure)
+    run("--time-budget", "1h")
+    assert made(preprocessed)["configurations"]["2d"]["batch_size"] == 2
+
+
+def test_other_failures_of_a_trainer_are_told(preprocessed, monkeypatch):
+    def measure(*words):
+        raise InputError("nnUNetTrainerCIPA_planned cannot be measured")
+
+    monkeypatch.setattr(plan, "measure", measure)
+    with pytest.raises(InputError, match="cannot be measured"):
+        run("--time-budget", "1h")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("-p", "otherPlans"), "otherPlans.json does not exist. Plan the dataset first"),
+        (("-tr", "nnUNetTrainerUnknown"), "does not find a trainer 'nnUNetTrainerUnknown'"),
+    ],
+)
+def test_what_is_missing_is_named(preprocessed, words, message):
+    with pytest.raises(InputError, match=message):
+        run(*words)
+
+
+def test_folds_that_are_not_there_are_refused(preprocessed, tmp_path):
+    with pytest.raises(InputError, match=r"has the folds 0 to 4, but not \[5, 7\]"):
+        plan.count_workload(preprocessed, tmp_path, [0, 5, 7])
+
+
+def test_cases_are_counted(preprocessed, tmp_path):
+    images = tmp_path / "raw" / "imagesTs"
+    images.mkdir(parents=True)
+    for name in ("a_1_0000.png", "a_1_0001.png", "a_2_0000.png"):
+        (images / name).touch()
+    workload = plan.count_workload(preprocessed, tmp_path / "raw", [0, 1, 2])
+    assert (workload.folds, workload.validation_cases, workload.test_cases) == (3, 6, 2)

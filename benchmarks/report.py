@@ -32,7 +32,7 @@ from nnunetv2_cipa.report.page import Written, write_report
 PATIENTS, SLICES, SIZE = 8, 12, 512
 CASES_PER_PATIENT = 37  # 4,514 test slices of 121 patients
 REPEATS = 5
-OPEN = "document.getElementById('rank').textContent !== '' && document.getElementById('ct').hasAttribute('href')"
+TWO_FRAMES = "() => new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve)))"
 
 
 def main() -> None:
@@ -138,13 +138,14 @@ def _open(browser: Browser, page: Path) -> tuple[float, float]:
     tab = browser.new_page()
     started = time.perf_counter()
     tab.goto(page.resolve().as_uri())
-    tab.wait_for_function(OPEN)
-    tab.evaluate("() => new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve)))")
+    tab.locator("#ct[href]").wait_for(state="attached")
+    tab.evaluate(TWO_FRAMES)
     opened = time.perf_counter() - started
-    before = tab.locator("#ct").get_attribute("href")
+    before = tab.locator("#picture").get_attribute("data-case")
     started = time.perf_counter()
     tab.locator("#best").click()
-    tab.wait_for_function("before => document.getElementById('ct').getAttribute('href') !== before", arg=before)
+    tab.locator(f'#picture:not([data-case="{before}"])').wait_for()
+    tab.evaluate(TWO_FRAMES)
     following = time.perf_counter() - started
     tab.close()
     return opened, following

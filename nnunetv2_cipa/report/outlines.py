@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from nnunetv2_cipa.evaluation.overlap import bounding_box
+
 Point = tuple[int, int]
 
 
@@ -20,15 +22,19 @@ def outline(mask: NDArray[np.bool_]) -> str:
 
 def _edges(mask: NDArray[np.bool_]) -> dict[Point, list[Point]]:
     """Directed sides of pixels between inside and outside, by their start: the inside is to the right of them."""
-    padded = np.pad(mask.astype(np.int8), 1)
     edges: dict[Point, list[Point]] = {}
+    if not mask.any():
+        return edges
+    rows, columns = bounding_box(mask)
+    padded = np.pad(mask[rows, columns].astype(np.int8), 1)
     across = np.diff(padded, axis=0)[:, 1:-1]  # between rows: 1 where the lower pixel is inside, -1 where the upper is
     along = np.diff(padded, axis=1)[1:-1]
-    for y, x in np.argwhere(across).tolist():
-        start, end = ((x, y), (x + 1, y)) if across[y, x] > 0 else ((x + 1, y), (x, y))
+    first = [rows.start, columns.start]
+    for (y, x), sign in zip((np.argwhere(across) + first).tolist(), across[across != 0], strict=True):
+        start, end = ((x, y), (x + 1, y)) if sign > 0 else ((x + 1, y), (x, y))
         edges.setdefault(start, []).append(end)
-    for y, x in np.argwhere(along).tolist():
-        start, end = ((x, y + 1), (x, y)) if along[y, x] > 0 else ((x, y), (x, y + 1))
+    for (y, x), sign in zip((np.argwhere(along) + first).tolist(), along[along != 0], strict=True):
+        start, end = ((x, y + 1), (x, y)) if sign > 0 else ((x, y), (x, y + 1))
         edges.setdefault(start, []).append(end)
     return edges
 

@@ -59,7 +59,7 @@ function loadPicture(number) {
     awaited.set(number, done(resolve));
     script.onerror = () => {
       pictures.delete(number);
-      done(reject)(new Error(`${decodeURI(file)} is not there. The folder belongs beside this page.`));
+      done(reject)(new Error(`${decodeURIComponent(file)} is not there. The folder belongs beside this page.`));
     };
     document.head.append(script);
   });

@@ -17,6 +17,7 @@ async function drawCase() {
     const picture = await pictureOf(number);
     if (number !== state.current || picture === view.picture) return;
     byId("message").textContent = "";
+    byId("picture").dataset.case = number;
     view.picture = picture;
     view.slice = picture.first;
     view.box = null;

@@ -21,6 +21,12 @@ class TrainingStep(Step):
     trainer: str = ""
     fold: int = 0
 
+    def prepare(self) -> None:
+        """Make place, and remove what was being written when an earlier attempt was killed."""
+        super().prepare()
+        for unfinished in self.makes[0].glob("*.unfinished"):
+            unfinished.unlink()
+
     def launch_command(self) -> list[str]:
         """nnU-Net's command; with `--c` where a training has begun, with `--val` where only validation is missing.
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import shutil
 import signal
 import sys
 import time
@@ -18,7 +19,8 @@ from .ledger import Ledger, Result
 from .progress import EpochBar
 from .step import Step
 
-LAST_LINES = 15
+LAST_LINES = 30
+LITTLE_SPACE = 10**9
 POLL_SECONDS = 0.2
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h
 
@@ -208,6 +210,8 @@ def _fault(running: _Running, code: int, missing: Sequence[Path]) -> str:
     reason = f"failed with exit code {code}" if code else f"ended without leaving {', '.join(map(str, missing))}"
     if code == -signal.SIGKILL:
         reason = "was killed (SIGKILL), as the system does with what takes too much memory"
+    if (free := shutil.disk_usage(log.parent).free) < LITTLE_SPACE:
+        reason += f", and only {free / 1e6:.0f} MB are free on the disk"
     last = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:])
     return f"step {name} {reason}. Start the same again to go on from there. The end of {log}:\n{last}"
 

@@ -11,6 +11,9 @@ class WholeCheckpoints(nnUNetTrainer):
     def save_checkpoint(self, filename: str) -> None:
         """Write a checkpoint, and replace an earlier one of the name when it is complete."""
         unfinished = Path(f"{filename}.unfinished")
-        super().save_checkpoint(str(unfinished))
-        if unfinished.exists():  # not so on other ranks, and where checkpoints are disabled
-            unfinished.replace(filename)
+        try:
+            super().save_checkpoint(str(unfinished))
+            if unfinished.exists():  # not so on other ranks, and where checkpoints are disabled
+                unfinished.replace(filename)
+        finally:
+            unfinished.unlink(missing_ok=True)

@@ -5,7 +5,6 @@ import pytest
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.pipeline import demo
-from nnunetv2_cipa.pipeline.workspace import Workspace
 
 
 def arguments(*words):
@@ -22,25 +21,31 @@ def test_data_must_exist(tmp_path):
 
 def test_a_users_folder_is_not_touched(tmp_path):
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(InputError, match="neither empty nor an earlier demo"):
+    with pytest.raises(InputError, match="neither empty nor an earlier run"):
         demo.run(arguments("-o", str(tmp_path), "--overwrite"))
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_a_demo_with_other_data_is_not_continued(tmp_path):
-    (tmp_path / "demo.json").write_text(json.dumps({"data": "/other"}))
-    with pytest.raises(InputError, match="a demo with other data"):
+    (tmp_path / "run.json").write_text(json.dumps({"data": "/other", "dataset": "Dataset605_PCLT20K"}))
+    with pytest.raises(InputError, match="holds a run with /other"):
         demo.run(arguments("-o", str(tmp_path)))
 
 
-def test_both_networks_go_through_the_same_steps(tmp_path):
-    names = [step.name for step in demo._steps(Workspace(tmp_path, "cpu"), tmp_path / "phantom", made=True)]
-    assert names[:3] == ["make_phantom", "convert", "plan"]
-    ours = [name.replace("CIPA", "") for name in names if "CIPA" in name]
-    theirs = [name for name in names if "nnUNetTrainer_" in name]
-    assert ours == theirs
-    assert [name.partition("_")[0] for name in ours] == ["train", "predict", "evaluate"]
+def test_both_networks_go_through_the_same_steps(tmp_path, monkeypatch):
+    asked = {}
 
+    def run_pipeline(workspace, choices, *, before):
+        asked.update(workspace=workspace, choices=choices, before=before)
+        raise InputError("far enough")
 
-def test_given_data_are_not_made(tmp_path):
-    assert "make_phantom" not in [s.name for s in demo._steps(Workspace(tmp_path, "cpu"), tmp_path, made=False)]
+    monkeypatch.setattr(demo, "run_pipeline", run_pipeline)
+    monkeypatch.setenv("nnUNet_raw", "/of/the/user")
+    with pytest.raises(InputError, match="far enough"):
+        demo.run(arguments("-o", str(tmp_path / "work")))
+    assert [name.replace("CIPA", "") for name in asked["choices"].trainers] == ["nnUNetTrainer_quick"] * 2
+    assert [step.name for step in asked["before"]] == ["make_phantom"]
+    assert asked["workspace"].nnunet_raw == tmp_path / "work" / "nnUNet_raw"
+    with pytest.raises(InputError, match="far enough"):
+        demo.run(arguments("-o", str(tmp_path / "work"), "--data", str(tmp_path)))
+    assert asked["before"] == []

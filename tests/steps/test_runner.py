@@ -61,6 +61,12 @@ def test_a_killed_step_is_said_to_be_killed(new_runner, python):
         new_runner().run([python("large", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")])
 
 
+def test_little_space_is_said(new_runner, python, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda path: Mock(free=12_000_000))
+    with pytest.raises(InputError, match="failed with exit code 1, and only 12 MB are free on the disk"):
+        new_runner().run([python("write", "import sys; sys.exit(1)")])
+
+
 def test_success_without_result_is_a_failure(new_runner, python, tmp_path):
     step = python("lazy", "pass", makes=(tmp_path / "made",), beside=True)
     with pytest.raises(InputError, match=r"ended without leaving .*made"):

@@ -1,0 +1,101 @@
+"""A run's places, and an executor that makes what the steps' commands would make."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nnunetv2_cipa.pipeline.source import Source
+from nnunetv2_cipa.pipeline.training_step import TrainingStep
+from nnunetv2_cipa.pipeline.workspace import open_workspace
+from nnunetv2_cipa.planning.schedule import Schedule, Timings
+from nnunetv2_cipa.planning.timing import timings_content
+
+DATASET = "Dataset605_PCLT20K"
+TIMINGS = Timings(
+    start=10, iteration=0.1, validation_iteration=0.05, epoch_end=1, case=0.5, prediction_start=5, merge=0.01
+)
+
+
+@pytest.fixture
+def source(tmp_path):
+    folder = tmp_path / "PCLT20K"
+    folder.mkdir()
+    (folder / "image").write_text("pixels")
+    return Source(folder, DATASET, converted=True)
+
+
+@pytest.fixture
+def workspace(tmp_path, source):
+    """All in the run's folder."""
+    return open_workspace(tmp_path / "work", source, "cpu", environment={})
+
+
+def write_plan(path: Path, *trainers: str, **schedule) -> None:
+    """Write what `nnUNetv2_cipa plan` writes, as far as a run reads it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    measured = {"measured_seconds": timings_content(dict.fromkeys(trainers, TIMINGS))} if trainers else {}
+    plan = {"configurations": {"2d": Schedule(**schedule).content()}, "cipa": measured}
+    path.write_text(json.dumps(plan))
+
+
+@pytest.fixture
+def users_workspace(tmp_path, source):
+    """With folders that the user has set."""
+    variables = {name: str(tmp_path / "of_the_user" / name) for name in ("nnUNet_preprocessed", "nnUNet_results")}
+    return open_workspace(tmp_path / "work", source, "cpu", environment=variables)
+
+
+class FakeJob:
+    def poll(self):
+        return 0
+
+    def stop(self):
+        pass
+
+
+class FakeExecutor:
+    """Makes what each step makes, and keeps the steps and their environments."""
+
+    capacity = 1
+
+    def __init__(self, workspace, best, test_labels=True):
+        self.workspace, self.best, self.test_labels = workspace, best, test_labels
+        self.steps, self.environments = [], {}
+
+    def submit(self, step, log, environment):
+        self.steps.append(step)
+        self.environments[step.name] = environment
+        log.touch()
+        for path in step.proves:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.is_dir():
+                path.write_text("made")
+        special = {"convert": self._raw, "plan": self._splits, "plan_for_CIPA": self._plan, "find_best": self._best}
+        special.get(step.name, lambda: None)()
+        return FakeJob()
+
+    @property
+    def names(self):
+        return [step.name for step in self.steps]
+
+    def _raw(self):
+        if self.workspace.raw.is_file():
+            self.workspace.raw.unlink()
+        for folder in ("imagesTs", *(["labelsTs"] if self.test_labels else [])):
+            (self.workspace.raw / folder).mkdir(parents=True, exist_ok=True)
+            (self.workspace.raw / folder / "a_1_0000.png").touch()
+
+    def _splits(self):
+        splits = [{"train": ["a_1"], "val": ["b_1", "b_2"]}] * 5
+        (self.workspace.preprocessed / "splits_final.json").write_text(json.dumps(splits))
+
+    def _plan(self):
+        trainers = {step.trainer for step in self.steps if isinstance(step, TrainingStep)}
+        write_plan(self.workspace.plans_file, *trainers, "nnUNetTrainer_planned", num_epochs=100)
+
+    def _best(self):
+        models = [{"trainer": trainer, "configuration": "2d", "plans_identifier": "p"} for trainer in self.best]
+        files = {"postprocessing_file": "/pp.pkl", "some_plans_file": "/plans.json", "result_on_crossval_post_pp": 0.5}
+        information = {"best_model_or_ensemble": {**files, "selected_model_or_models": models}}
+        (self.workspace.results / "inference_information.json").write_text(json.dumps(information))

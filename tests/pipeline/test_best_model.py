@@ -1,0 +1,23 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from nnunetv2_cipa.pipeline.best_model import BestModel, read_best_model
+
+
+@pytest.mark.parametrize("trainers", [("nnUNetTrainerCIPA",), ("nnUNetTrainerCIPA", "nnUNetTrainer")])
+def test_what_nnunet_has_written_is_read(tmp_path, trainers):
+    models = [
+        {"trainer": trainer, "configuration": "2d", "plans_identifier": "nnUNetCIPAPlans"} for trainer in trainers
+    ]
+    best = {
+        "result_on_crossval_pre_pp": 0.6,
+        "result_on_crossval_post_pp": 0.61,
+        "postprocessing_file": "/results/postprocessing.pkl",
+        "some_plans_file": "/results/plans.json",
+        "selected_model_or_models": models,
+    }
+    (tmp_path / "inference_information.json").write_text(json.dumps({"best_model_or_ensemble": best}))
+    expected = BestModel(trainers, 0.61, Path("/results/postprocessing.pkl"), Path("/results/plans.json"))
+    assert read_best_model(tmp_path / "inference_information.json") == expected

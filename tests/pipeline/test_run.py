@@ -1,0 +1,213 @@
+"""The run: its order and refusals with made results, and once through nnU-Net itself, killed on the way."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.phantom import make_phantom
+from nnunetv2_cipa.pipeline.graph import Choices
+from nnunetv2_cipa.pipeline.run import Places, run_pipeline
+from nnunetv2_cipa.steps import Ledger, locked
+from nnunetv2_cipa.training.planned import TRAIN_UNTIL
+
+from .conftest import FakeExecutor
+
+TRAINERS = ("nnUNetTrainerCIPA_planned", "nnUNetTrainer_planned")
+CHOICES = Choices(TRAINERS, (0, 1))
+
+
+@pytest.fixture(autouse=True)
+def _quick_polling(monkeypatch):
+    monkeypatch.setattr("nnunetv2_cipa.steps.runner.POLL_SECONDS", 0.001)
+
+
+def run(workspace, best=TRAINERS[:1], choices=CHOICES, **options):
+    """Run with made results; return the executor and what came out."""
+    test_labels = options.pop("test_labels", True)
+    executor = FakeExecutor(workspace, best, test_labels)
+    result = run_pipeline(workspace, choices, places=Places(lambda: executor), **options)
+    return executor, result
+
+
+def test_from_data_to_report(workspace):
+    executor, best = run(workspace, TRAINERS)
+    assert executor.names == [
+        "convert",
+        "plan",
+        "plan_for_CIPA",
+        *(f"train_{trainer}_fold{fold}" for trainer in TRAINERS for fold in (0, 1)),
+        "find_best",
+        *(f"predict_{trainer}" for trainer in TRAINERS),
+        "ensemble",
+        "postprocess",
+        "submission",
+        "evaluate",
+        "compare",
+        "report",
+    ]
+    assert best.trainers == TRAINERS
+
+
+def test_what_is_done_is_not_repeated_and_more_can_be_asked_for(workspace):
+    run(workspace)
+    assert run(workspace)[0].names == []
+    more, _ = run(workspace, choices=Choices(TRAINERS, (0, 1, 2)))
+    assert [name for name in more.names if name.startswith("train")] == [
+        f"train_{trainer}_fold2" for trainer in TRAINERS
+    ]
+    assert "find_best" in more.names
+
+
+def test_without_test_labels_nothing_is_measured(workspace):
+    executor, _ = run(workspace, test_labels=False)
+    assert executor.names[-5:] == [f"predict_{TRAINERS[0]}", "postprocess", "submission", "compare", "report"]
+
+
+def test_changed_data_are_worked_on_again(workspace):
+    first, _ = run(workspace)
+    (workspace.source.folder / "image").write_text("other pixels")
+    again, _ = run(workspace)
+    assert again.names == first.names
+
+
+def test_with_a_time_budget_trainings_know_their_end(workspace):
+    start = time.time()
+    executor, _ = run(workspace, time_budget=36000.0)
+    options = next(step for step in executor.steps if step.name == "plan_for_CIPA").options
+    assert 35000 < float(options[options.index("--time-budget") + 1].rstrip("s")) <= 36000
+    trainings = [name for name in executor.names if name.startswith("train")]
+    until = [float(executor.environments[name][TRAIN_UNTIL]) for name in trainings]
+    assert all(start < one < start + 36000 for one in until)
+    assert TRAIN_UNTIL not in executor.environments["find_best"]
+
+
+def test_steps_can_be_changed_for_other_places(workspace):
+    executor = FakeExecutor(workspace, TRAINERS[:1])
+    seen = []
+
+    def distributed(steps):
+        seen.extend(step.name for step in steps)
+        return steps
+
+    run_pipeline(workspace, CHOICES, places=Places(lambda: executor, distributed))
+    assert set(seen) == set(executor.names) - {"plan_for_CIPA"}
+
+
+def test_a_planned_dataset_of_the_user_is_not_planned_again(users_workspace):
+    users_workspace.preprocessed.mkdir(parents=True)
+    (users_workspace.preprocessed / "nnUNetPlans.json").write_text("{}")
+    (users_workspace.preprocessed / "splits_final.json").write_text("[]")
+    executor, _ = run(users_workspace)
+    assert "plan" not in executor.names
+    assert (users_workspace.preprocessed / "splits_final.json").read_text() == "[]"
+
+
+def test_a_training_of_the_user_is_not_touched(users_workspace):
+    fold = users_workspace.fold_folder(TRAINERS[0], 0)
+    fold.mkdir(parents=True)
+    with pytest.raises(InputError, match="is there already and not of this run"):
+        run(users_workspace)
+    assert fold.is_dir()
+
+
+def test_folders_of_others_are_refused(workspace, tmp_path):
+    workspace.folder.mkdir()
+    (workspace.folder / "thesis.tex").touch()
+    with pytest.raises(InputError, match=r"neither empty nor an earlier run: it holds thesis\.tex"):
+        run(workspace)
+    assert [path.name for path in workspace.folder.iterdir()] == ["thesis.tex"]
+    (workspace.folder / "run.json").write_text(json.dumps({"data": "/other", "dataset": "Dataset605_PCLT20K"}))
+    with pytest.raises(InputError, match="holds a run with /other"):
+        run(workspace)
+
+
+def test_two_at_once_are_refused(workspace):
+    run(workspace)
+    with locked(workspace.folder), pytest.raises(InputError, match="Another run is at work"):
+        run(workspace)
+
+
+TRAINER = "nnUNetTrainerCIPA_forRuns"
+SHORT_TRAINER = f"""
+from nnunetv2_cipa.training.quick import nnUNetTrainerCIPA_quick
+
+class {TRAINER}(nnUNetTrainerCIPA_quick):
+    def __init__(self, plans, configuration, fold, dataset_json, device=None):
+        super().__init__(plans, configuration, fold, dataset_json, device)
+        self.num_epochs = 3
+        self.num_iterations_per_epoch = 1
+        self.num_val_iterations_per_epoch = 1
+        self.save_every = 1
+"""
+
+
+class RealRun:
+    """The command itself, on a small phantom."""
+
+    def __init__(self, folder: Path) -> None:
+        self.work = folder / "work"
+        self.fold = self.work / "nnUNet_results" / "Dataset605_PCLT20K" / f"{TRAINER}__nnUNetCIPAPlans__2d" / "fold_0"
+        make_phantom(folder / "phantom", patients=6, slices_per_patient=2, size=(40, 32), seed=1)
+        (folder / "trainers").mkdir()
+        (folder / "trainers" / "trainer_for_runs.py").write_text(SHORT_TRAINER)
+        trainers = os.pathsep.join(filter(None, (str(folder / "trainers"), os.environ.get("nnUNet_extTrainer"))))
+        few = {"nnUNet_def_n_proc": "1", "nnUNet_n_proc_DA": "1"}
+        self.environment = {**os.environ, **few, "nnUNet_extTrainer": trainers}
+        command = str(Path(sys.executable).with_name("nnUNetv2_cipa"))
+        self.words = [command, "run", "-i", str(folder / "phantom"), "-o", str(self.work)]
+        self.words += ["-tr", TRAINER, "-f", "0", "-device", "cpu"]
+
+    def start(self) -> subprocess.Popen:
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen(self.words, env=self.environment, **streams)
+
+    def interrupt(self, condition, number) -> tuple[int, str]:
+        """Start, send a signal when something is so, and return exit code and errors."""
+        process = self.start()
+        limit = time.monotonic() + 600
+        while not condition() and process.poll() is None and time.monotonic() < limit:
+            time.sleep(0.05)
+        assert process.poll() is None
+        process.send_signal(number)
+        errors = process.communicate()[1]
+        return process.returncode, errors
+
+
+@pytest.fixture
+def real(tmp_path, monkeypatch):
+    for name in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"):
+        monkeypatch.delenv(name, raising=False)
+    return RealRun(tmp_path)
+
+
+def test_killed_and_stopped_it_goes_on_and_ends_complete(real):
+    killed, _ = real.interrupt((real.work / "nnUNet_preprocessed").exists, signal.SIGKILL)
+    assert killed == -signal.SIGKILL
+    stopped, errors = real.interrupt((real.fold / "checkpoint_latest.pth").exists, signal.SIGTERM)
+    assert stopped == 143, errors
+    assert "Stopped by SIGTERM" in errors
+    complete = real.start()
+    output, errors = complete.communicate()
+    assert complete.returncode == 0, errors
+    assert f"train_{TRAINER}_fold0" in output
+    assert "convert: done before" in output
+    log = (real.work / "logs" / f"train_{TRAINER}_fold0.log").read_text()
+    assert log.count("Epoch 0") == 1  # it went on from the checkpoint
+    for name in ("submission.csv", "evaluation.json", "comparison/comparison.json", "report.html"):
+        assert (real.work / name).is_file(), name
+    references = {path.name for path in (real.work / "nnUNet_raw").glob("*/labelsTs/*.png")}
+    predictions = list((real.work / "predictions" / "final").glob("*.png"))
+    assert {path.name for path in predictions} == references
+    assert {Image.open(path).size for path in predictions} == {(32, 40)}
+    results = [entry.get("result") for entry in Ledger(real.work / "steps.jsonl").entries()]
+    assert results.count("stopped") == 1
+    assert "failed" not in results
+    assert f"Best in cross-validation: {TRAINER}" in output

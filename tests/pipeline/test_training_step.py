@@ -1,0 +1,75 @@
+import os
+
+import pytest
+import torch
+
+from nnunetv2_cipa.pipeline.training_step import TrainingStep, is_whole
+
+COMMAND = ("nnUNetv2_train", "605", "2d", "0")
+
+
+@pytest.fixture
+def fold(tmp_path):
+    folder = tmp_path / "fold_0"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def step(fold):
+    return TrainingStep("train", COMMAND, makes=(fold,), resumes=True, trainer="nnUNetTrainer", fold=0)
+
+
+def save(fold, name):
+    path = fold / f"checkpoint_{name}.pth"
+    torch.save({"network_weights": {"w": torch.arange(1000.0)}, "current_epoch": 3}, path)
+    return path
+
+
+def options(step):
+    return step.launch_command()[len(COMMAND) :]
+
+
+def test_a_training_begins_goes_on_and_is_validated(step, fold):
+    assert options(step) == []
+    save(fold, "best")
+    assert options(step) == ["--c"]
+    save(fold, "latest")
+    assert options(step) == ["--c"]
+    save(fold, "final")
+    assert options(step) == ["--val"]
+
+
+def test_the_checkpoint_before_a_damaged_one_is_used(step, fold, capsys):
+    save(fold, "best")
+    for name in ("latest", "final"):
+        path = save(fold, name)
+        os.truncate(path, path.stat().st_size - 10)
+    assert options(step) == ["--c"]
+    assert sorted(path.name for path in fold.iterdir()) == [
+        "checkpoint_best.pth",
+        "checkpoint_final.pth.damaged",
+        "checkpoint_latest.pth.damaged",
+    ]
+    assert "checkpoint_final.pth is damaged" in capsys.readouterr().out
+
+
+def test_without_a_whole_checkpoint_training_begins_anew(step, fold):
+    save(fold, "latest").write_bytes(b"")
+    assert options(step) == []
+
+
+def test_changed_bytes_are_noticed(fold):
+    path = save(fold, "latest")
+    assert is_whole(path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert not is_whole(path)
+
+
+def test_what_was_being_written_goes(step, fold):
+    (fold / "checkpoint_latest.pth.unfinished").touch()
+    save(fold, "best")
+    step.prepare()
+    assert [path.name for path in fold.iterdir()] == ["checkpoint_best.pth"]

@@ -34,7 +34,7 @@ class {TRAINER}(nnUNetTrainer_quick):
         self.num_val_iterations_per_epoch = 1
         self.save_every = 1
 """
-SHORTEST, LONGEST = 2.0, 40.0
+SHORTEST, LONGEST = 2.0, 100.0
 SMALL_DISK, LARGE_DISK = "12m", "2g"
 RESULTS = ("predictions/final", "submission.csv", "evaluation.json", "comparison/comparison.json", "report.html")
 

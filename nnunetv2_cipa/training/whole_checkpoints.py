@@ -2,17 +2,15 @@
 
 from pathlib import Path
 
-from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
-
-class WholeCheckpoints(nnUNetTrainer):
-    """Writes checkpoints beside their place and moves them, so that a kill or a full disk leaves the one before."""
+class WholeCheckpoints:
+    """For trainers: checkpoints are written beside their place and moved; a kill or full disk leaves the one before."""
 
     def save_checkpoint(self, filename: str) -> None:
         """Write a checkpoint, and replace an earlier one of the name when it is complete."""
         unfinished = Path(f"{filename}.unfinished")
         try:
-            super().save_checkpoint(str(unfinished))
+            super().save_checkpoint(str(unfinished))  # type: ignore[misc]  # that of the trainer
             if unfinished.exists():  # not so on other ranks, and where checkpoints are disabled
                 unfinished.replace(filename)
         finally:

@@ -9,7 +9,10 @@ from nnunetv2_cipa.training.whole_checkpoints import WholeCheckpoints
 
 @pytest.fixture
 def trainer():
-    return WholeCheckpoints.__new__(WholeCheckpoints)
+    class Trainer(WholeCheckpoints, nnUNetTrainer):
+        pass
+
+    return Trainer.__new__(Trainer)
 
 
 def test_an_interrupted_write_leaves_the_checkpoint_before(trainer, tmp_path, monkeypatch):

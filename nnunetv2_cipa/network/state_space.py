@@ -49,13 +49,9 @@ class DirectionalScan(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scan `x` (B, H, W, D) and return the sum over the directions (B, H, W, D), float32 at least."""
-        batch, height, width, channels = x.shape
         projected = F.linear(x, self.projection_weight.flatten(0, 1)).unflatten(-1, (self.directions, -1))
-        low_rank, B, C = projected.split((self.rank, self.state_size, self.state_size), dim=-1)
-        low_rank = low_rank.reshape(-1, self.directions, self.rank).transpose(0, 1)  # (K, B*H*W, R)
-        delta = torch.bmm(low_rank, self.delta_weight.transpose(1, 2))  # (K, B*H*W, D)
-        delta = delta.view(self.directions, batch, height, width, channels)
-        return selective_scan_2d(x, delta, -torch.exp(self.A_log), B, C, self.D, self.delta_bias)
+        delta, B, C = projected.split((self.rank, self.state_size, self.state_size), dim=-1)
+        return selective_scan_2d(x, delta, -torch.exp(self.A_log), B, C, self.D, self.delta_bias, self.delta_weight)
 
 
 class SS2D(Recomputed):

@@ -51,10 +51,26 @@ class Backend(ABC):
 
     @abstractmethod
     def selective_scan_2d(
-        self, x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, delta_bias: Tensor
+        self,
+        x: Tensor,
+        delta: Tensor,
+        A: Tensor,
+        B: Tensor,
+        C: Tensor,
+        D: Tensor,
+        delta_bias: Tensor,
+        delta_weight: Tensor | None = None,
     ) -> Tensor:
         """Scan maps in K orders, softplus applied to delta + delta_bias, and sum the results by position.
 
         x (B, H, W, D); delta (K, B, H, W, D); A (K, D, N); B, C (B, H, W, K, N); D, delta_bias (K, D); y (B, H, W, D).
+        With a delta_weight (K, D, R), delta is (B, H, W, K, R), to be multiplied by it first.
         K is 1 or 4; the orders are those of `orders`.
         """
+
+
+def multiply_delta(delta: Tensor, delta_weight: Tensor) -> Tensor:
+    """Multiply each order's delta (B, H, W, K, R) by its weight (K, D, R): (K, B, H, W, D)."""
+    batch, height, width, directions, _ = delta.shape
+    product = torch.bmm(delta.flatten(0, 2).transpose(0, 1), delta_weight.to(delta.dtype).transpose(1, 2))
+    return product.view(directions, batch, height, width, product.shape[-1])

@@ -1,6 +1,6 @@
 """The selective scan on the processor, by the compiled kernel in `native/`."""
 
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor
@@ -11,10 +11,18 @@ from nnunetv2_cipa.scan.backend import Backend
 
 @torch.library.custom_op("nnunetv2_cipa::cpu_scan", mutates_args=(), device_types="cpu")
 def cpu_scan(
-    x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, delta_bias: Tensor, softplus: bool
+    x: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    delta_bias: Tensor,
+    delta_weight: Tensor | None,
+    softplus: bool,
 ) -> Tensor:
     """Scan maps as `native_library.forward` does."""
-    return native_library.forward(x, delta, A, B, C, D, delta_bias, softplus)
+    return native_library.forward(x, delta, A, B, C, D, delta_bias, delta_weight, softplus)
 
 
 @torch.library.custom_op("nnunetv2_cipa::cpu_scan_backward", mutates_args=(), device_types="cpu")
@@ -27,17 +35,33 @@ def cpu_scan_backward(
     C: Tensor,
     D: Tensor,
     delta_bias: Tensor,
+    delta_weight: Tensor | None,
     softplus: bool,
 ) -> list[Tensor]:
-    """The gradients of the seven tensors, each in its tensor's dtype."""
-    tensors = (x, delta, A, B, C, D, delta_bias)
-    gradients = native_library.backward(grad_y, *tensors, softplus)
+    """The gradients of the tensors that there are, each in its tensor's dtype."""
+    gradients = native_library.backward(grad_y, x, delta, A, B, C, D, delta_bias, delta_weight, softplus)
+    tensors = [x, delta, A, B, C, D, delta_bias]
+    if delta_weight is not None:
+        products = gradients[1].flatten(1, 3)  # (K, B*H*W, D)
+        factors = delta.flatten(0, 2).permute(1, 2, 0).float()  # (K, R, B*H*W)
+        gradients[1] = torch.bmm(products, delta_weight.float()).transpose(0, 1).contiguous().view(delta.shape)
+        weights = torch.bmm(factors, products)  # (K, R, D): the other order is several times slower
+        gradients.append(weights.transpose(1, 2).contiguous())
+        tensors.append(delta_weight)
     return [gradient.to(tensor.dtype) for gradient, tensor in zip(gradients, tensors, strict=True)]
 
 
 @cpu_scan.register_fake
 def _(
-    x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, delta_bias: Tensor, softplus: bool
+    x: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    delta_bias: Tensor,
+    delta_weight: Tensor | None,
+    softplus: bool,
 ) -> Tensor:
     return x.new_empty(x.shape, dtype=torch.float32)
 
@@ -52,26 +76,30 @@ def _(
     C: Tensor,
     D: Tensor,
     delta_bias: Tensor,
+    delta_weight: Tensor | None,
     softplus: bool,
 ) -> list[Tensor]:
-    return [tensor.new_empty(tensor.shape) for tensor in (x, delta, A, B, C, D, delta_bias)]
+    tensors = (x, delta, A, B, C, D, delta_bias, delta_weight)
+    return [tensor.new_empty(tensor.shape) for tensor in tensors if tensor is not None]
 
 
 class _Context(Protocol):
     softplus: bool
-    saved_tensors: tuple[Tensor, ...]
+    saved_tensors: tuple[Tensor | None, ...]
 
-    def save_for_backward(self, *tensors: Tensor) -> None: ...
+    def save_for_backward(self, *tensors: Tensor | None) -> None: ...
 
 
-def _keep_inputs(ctx: _Context, inputs: tuple[Tensor | bool, ...], output: Tensor) -> None:
-    ctx.save_for_backward(*(value for value in inputs if isinstance(value, Tensor)))
-    ctx.softplus = bool(inputs[-1])
+def _keep_inputs(ctx: _Context, inputs: tuple[Tensor | bool | None, ...], output: Tensor) -> None:
+    *tensors, softplus = inputs
+    ctx.save_for_backward(*cast(list[Tensor | None], tensors))
+    ctx.softplus = bool(softplus)
 
 
 def _differentiate(ctx: _Context, grad_y: Tensor) -> tuple[Tensor | None, ...]:
-    gradients = cpu_scan_backward(grad_y, *ctx.saved_tensors, ctx.softplus)
-    return *gradients, None
+    tensors = ctx.saved_tensors  # may be read only once under activation checkpointing
+    gradients = iter(cpu_scan_backward(grad_y, *tensors, ctx.softplus))
+    return *(None if tensor is None else next(gradients) for tensor in tensors), None
 
 
 cpu_scan.register_autograd(_differentiate, setup_context=_keep_inputs)
@@ -116,6 +144,7 @@ class CpuBackend(Backend):
                 states[1][group],
                 weights[1][group],
                 weights[2][group],
+                None,
                 delta_softplus,
             )
             for group in range(groups)
@@ -123,10 +152,18 @@ class CpuBackend(Backend):
         return torch.stack(outputs).squeeze(2).permute(1, 0, 3, 2).flatten(1, 2)  # (B, G*D, L)
 
     def selective_scan_2d(
-        self, x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, delta_bias: Tensor
+        self,
+        x: Tensor,
+        delta: Tensor,
+        A: Tensor,
+        B: Tensor,
+        C: Tensor,
+        D: Tensor,
+        delta_bias: Tensor,
+        delta_weight: Tensor | None = None,
     ) -> Tensor:
-        """Scan maps in K orders."""
-        return cpu_scan(x, delta, A, B, C, D, delta_bias, True)
+        """Scan maps in K orders; a low-rank delta is multiplied out within the kernel, a few positions at a time."""
+        return cpu_scan(x, delta, A, B, C, D, delta_bias, delta_weight, True)
 
 
 def _as_maps(sequences: Tensor, groups: int) -> Tensor:

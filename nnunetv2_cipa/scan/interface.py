@@ -75,6 +75,7 @@ def selective_scan_2d(
     C: Tensor,
     D: Tensor,
     delta_bias: Tensor,
+    delta_weight: Tensor | None = None,
     *,
     backend: str | None = None,
 ) -> Tensor:
@@ -86,12 +87,14 @@ def selective_scan_2d(
 
     Args:
         x: (batch, H, W, channels).
-        delta: (K, batch, H, W, channels), before bias and softplus.
+        delta: (K, batch, H, W, channels), before bias and softplus; with a `delta_weight` (batch, H, W, K, R).
         A: (K, channels, N), negative.
         B: (batch, H, W, K, N).
         C: (batch, H, W, K, N).
         D: (K, channels).
         delta_bias: (K, channels).
+        delta_weight: (K, channels, R); if given, each order's delta is multiplied by its own, from R to all channels.
+            That spares the memory of the product.
         backend: name of a backend; None leaves the choice to `choose_backend`.
 
     Returns:
@@ -100,21 +103,24 @@ def selective_scan_2d(
     Raises:
         InputError: shapes, dtypes or devices don't go together, or the backend can't be had.
     """
-    sizes = _check(
-        "selective_scan_2d",
-        {
-            "x": (x, "batch height width channels"),
-            "delta": (delta, "directions batch height width channels"),
-            "A": (A, "directions channels states"),
-            "B": (B, "batch height width directions states"),
-            "C": (C, "batch height width directions states"),
-            "D": (D, "directions channels"),
-            "delta_bias": (delta_bias, "directions channels"),
-        },
-    )
+    low_rank = delta_weight is not None
+    axes: dict[str, tuple[Tensor | None, str]] = {
+        "x": (x, "batch height width channels"),
+        "delta": (
+            delta,
+            "batch height width directions rank" if low_rank else "directions batch height width channels",
+        ),
+        "A": (A, "directions channels states"),
+        "B": (B, "batch height width directions states"),
+        "C": (C, "batch height width directions states"),
+        "D": (D, "directions channels"),
+        "delta_bias": (delta_bias, "directions channels"),
+        "delta_weight": (delta_weight, "directions channels rank"),
+    }
+    sizes = _check("selective_scan_2d", {name: value for name, value in axes.items() if value[0] is not None})
     if sizes["directions"] not in DIRECTIONS:
         raise InputError(f"selective_scan_2d: delta has {sizes['directions']} directions (axis 0), expected 1 or 4.")
-    return _backend(x, backend).selective_scan_2d(x, delta, A, B, C, D, delta_bias)
+    return _backend(x, backend).selective_scan_2d(x, delta, A, B, C, D, delta_bias, delta_weight)
 
 
 def _check(function: str, arguments: dict[str, tuple[Tensor | None, str]]) -> dict[str, int]:

@@ -7,6 +7,7 @@ import ctypes
 import functools
 import importlib.util
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -38,24 +39,33 @@ def instruction_set() -> str:
 
 
 def forward(
-    x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, delta_bias: Tensor, softplus: bool
+    x: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    delta_bias: Tensor,
+    delta_weight: Tensor | None,
+    softplus: bool,
 ) -> Tensor:
     """Scan maps and sum the K orders by position, in float32.
 
     Args:
         x: (B, H, W, D), of any strides and dtype, like the others.
-        delta: (K, B, H, W, D).
+        delta: (K, B, H, W, D), or with a `delta_weight` (B, H, W, K, R).
         A: (K, D, N).
         B: (B, H, W, K, N).
         C: (B, H, W, K, N).
         D: (K, D).
         delta_bias: (K, D).
+        delta_weight: (K, D, R), by which each order's delta is multiplied, or None.
         softplus: whether dt is softplus(delta + delta_bias) or delta + delta_bias.
 
     Returns:
         y (B, H, W, D), contiguous.
     """
-    inputs = _Inputs(x, delta, A, B, C, D, delta_bias, softplus)
+    inputs = _Inputs(x, delta, A, B, C, D, delta_bias, delta_weight, softplus)
     y = torch.empty(x.shape, dtype=torch.float32)
     if y.numel():
         _check(_library().scan_forward(inputs.sizes, inputs.addresses, ctypes.c_void_p(y.data_ptr())))
@@ -71,20 +81,21 @@ def backward(
     C: Tensor,
     D: Tensor,
     delta_bias: Tensor,
+    delta_weight: Tensor | None,
     softplus: bool,
 ) -> list[Tensor]:
-    """The gradients of `forward`'s seven tensors, float32 and contiguous, for the gradient of its y (B, H, W, D)."""
-    tensors = (x, delta, A, B, C, D, delta_bias)
-    if not x.numel():
-        return [torch.zeros(tensor.shape, dtype=torch.float32) for tensor in tensors]
-    inputs = _Inputs(*tensors, softplus)
+    """The gradients of `forward`'s tensors, float32 and contiguous, for the gradient of its y (B, H, W, D).
+
+    With a `delta_weight`, the second is that of its products with delta, (K, B, H, W, D); its own is not among them.
+    """
+    inputs = _Inputs(x, delta, A, B, C, D, delta_bias, delta_weight, softplus)
     grad_y = grad_y.float().contiguous()
-    gradients = [torch.empty(tensor.shape, dtype=torch.float32) for tensor in tensors]
-    _check(
-        _library().scan_backward(
-            inputs.sizes, inputs.addresses, ctypes.c_void_p(grad_y.data_ptr()), _addresses(gradients)
-        )
-    )
+    shapes = [tensor.shape for tensor in (x, delta, A, B, C, D, delta_bias)]
+    shapes[1] = torch.Size((A.shape[0], *x.shape))
+    gradients = [torch.zeros(shape) if not x.numel() else torch.empty(shape) for shape in shapes]
+    if x.numel():
+        address = ctypes.c_void_p(grad_y.data_ptr())
+        _check(_library().scan_backward(inputs.sizes, inputs.addresses, address, _addresses(gradients)))
     return gradients
 
 
@@ -100,22 +111,33 @@ class _Inputs:
         C: Tensor,
         D: Tensor,
         delta_bias: Tensor,
+        delta_weight: Tensor | None,
         softplus: bool,
     ) -> None:
         x, B, C = (_by_position(tensor.float()) for tensor in (x, B, C))
-        delta, A, D, delta_bias = (tensor.float().contiguous() for tensor in (delta, A, D, delta_bias))
+        A, D, delta_bias = (tensor.float().contiguous() for tensor in (A, D, delta_bias))
         batch, height, width, channels = x.shape
         directions, _, states = A.shape
-        self.tensors = (x, delta, A, B, C, D, delta_bias)
+        if delta_weight is None:
+            delta, rank = delta.float().contiguous(), 0
+            delta_position, delta_direction = channels, x.numel()
+        else:
+            delta, delta_weight = _by_position(delta.float()), delta_weight.float().contiguous()
+            rank = delta_weight.shape[-1]
+            delta_position, delta_direction = _position_stride(delta), delta.stride(3)
+        self.tensors = (x, delta, A, B, C, D, delta_bias, delta_weight)
         self.addresses = _addresses(self.tensors)
-        self.sizes = (ctypes.c_int64 * 13)(
+        self.sizes = (ctypes.c_int64 * 16)(
             batch,
             height,
             width,
             channels,
             states,
             directions,
+            rank,
             _position_stride(x),
+            delta_position,
+            delta_direction,
             _position_stride(B),
             B.stride(3),
             _position_stride(C),
@@ -141,8 +163,8 @@ def _position_stride(tensor: Tensor) -> int:
     return next((tensor.stride(axis) for axis in (2, 1, 0) if tensor.shape[axis] != 1), 0)
 
 
-def _addresses(tensors: tuple[Tensor, ...] | list[Tensor]) -> ctypes.Array[ctypes.c_void_p]:
-    return (ctypes.c_void_p * 7)(*(tensor.data_ptr() for tensor in tensors))
+def _addresses(tensors: Sequence[Tensor | None]) -> ctypes.Array[ctypes.c_void_p]:
+    return (ctypes.c_void_p * len(tensors))(*(None if tensor is None else tensor.data_ptr() for tensor in tensors))
 
 
 def _library() -> ctypes.CDLL:

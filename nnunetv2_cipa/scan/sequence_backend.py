@@ -7,7 +7,7 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor
 
-from nnunetv2_cipa.scan.backend import Backend
+from nnunetv2_cipa.scan.backend import Backend, multiply_delta
 from nnunetv2_cipa.scan.kernel import ScanTensors, SequenceKernel, compute_dtype
 from nnunetv2_cipa.scan.layouts import Layout, MapLayout, SequenceLayout
 
@@ -41,9 +41,19 @@ class SequenceBackend(Backend):
         return self._scan(u, delta, A, B, C, D, delta_bias, delta_softplus)[0]
 
     def selective_scan_2d(
-        self, x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, delta_bias: Tensor
+        self,
+        x: Tensor,
+        delta: Tensor,
+        A: Tensor,
+        B: Tensor,
+        C: Tensor,
+        D: Tensor,
+        delta_bias: Tensor,
+        delta_weight: Tensor | None = None,
     ) -> Tensor:
         """See `Backend.selective_scan_2d`."""
+        if delta_weight is not None:
+            delta = multiply_delta(delta, delta_weight)
         return self._scan_2d(x, delta, A, B, C, D, delta_bias, True)[0]
 
 

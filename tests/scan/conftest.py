@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-NAMES = ("u", "delta", "A", "B", "C", "D", "delta_bias")
+NAMES = ("u", "delta", "A", "B", "C", "D", "delta_bias", "delta_weight")
 
 
 def _scan(u, delta, A, B, C, D, delta_bias, delta_softplus: bool) -> Tensor:
@@ -38,7 +38,9 @@ def _positions(direction: int, height: int, width: int) -> tuple[list[int], list
     return [row for row, _ in pairs], [column for _, column in pairs]
 
 
-def _scan_2d(x, delta, A, B, C, D, delta_bias) -> Tensor:
+def _scan_2d(x, delta, A, B, C, D, delta_bias, delta_weight=None) -> Tensor:
+    if delta_weight is not None:
+        delta = torch.einsum("bhwkr,kdr->kbhwd", delta.double(), delta_weight.double())
     total = torch.zeros_like(x, dtype=torch.float64)
     for k in range(len(delta)):
         rows, columns = _positions(k, *x.shape[1:3])
@@ -60,7 +62,7 @@ def reference_scan() -> Callable[..., Tensor]:
 
 @pytest.fixture(scope="session")
 def reference_scan_2d() -> Callable[..., Tensor]:
-    """The scan of maps in float64, differentiable; the seven arguments of `selective_scan_2d`."""
+    """The scan of maps in float64, differentiable; the arguments of `selective_scan_2d`."""
     return _scan_2d
 
 
@@ -104,10 +106,13 @@ def sequence_arguments() -> Callable[..., list[Tensor]]:
 
 @pytest.fixture(scope="session")
 def map_arguments() -> Callable[..., list[Tensor]]:
-    """A function that makes x, delta, A, B, C, D, delta_bias for `selective_scan_2d`; A is negative."""
+    """A function that makes x, delta, A, B, C, D, delta_bias for `selective_scan_2d`; A is negative.
+
+    With a rank, delta is to be multiplied by a delta_weight, which comes last.
+    """
 
     def make(
-        batch=2, height=3, width=5, channels=3, states=4, directions=4, *, dtype=torch.float64, seed=0
+        batch=2, height=3, width=5, channels=3, states=4, directions=4, *, rank=0, dtype=torch.float64, seed=0
     ) -> list[Tensor]:
         random = torch.Generator().manual_seed(seed)
 
@@ -123,6 +128,9 @@ def map_arguments() -> Callable[..., list[Tensor]]:
             normal(directions, channels),
             normal(directions, channels),
         ]
+        if rank:
+            tensors[1] = normal(batch, height, width, directions, rank)
+            tensors.append(normal(directions, channels, rank) / rank**0.5)
         return [tensor.to(dtype) for tensor in tensors]
 
     return make
@@ -149,7 +157,7 @@ def assert_accurate() -> Callable[..., None]:
         grad_y = torch.randn(expected.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
         actual_gradients = torch.autograd.grad(y, ours, grad_y.to(y.dtype))
         expected_gradients = torch.autograd.grad(expected, exact, grad_y)
-        for name, actual, right in zip(NAMES, actual_gradients, expected_gradients, strict=True):
+        for name, actual, right in zip(NAMES[: len(tensors)], actual_gradients, expected_gradients, strict=True):
             assert actual.isfinite().all(), name
             assert _relative_error(actual, right) < gradients, f"gradient of {name}"
 

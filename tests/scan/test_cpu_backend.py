@@ -75,6 +75,18 @@ class TestShapes:
         tensors = map_arguments(batch, height, width, channels, states, directions, dtype=torch.float32)
         assert_accurate(scan_2d, reference_scan_2d, tensors)
 
+    @settings(max_examples=20, deadline=None)
+    @given(size=st.integers(1, 9), channels=st.integers(1, 40), states=st.integers(1, 20), rank=st.integers(1, 20))
+    def test_any_rank(self, map_arguments, reference_scan_2d, assert_accurate, size, channels, states, rank):
+        tensors = map_arguments(2, size, 5, channels, states, rank=rank, dtype=torch.float32)
+        assert_accurate(scan_2d, reference_scan_2d, tensors)
+
+    def test_every_instruction_set_with_a_rank(
+        self, instruction_set, map_arguments, reference_scan_2d, assert_accurate
+    ):
+        tensors = map_arguments(2, 5, 9, 40, 16, rank=6, dtype=torch.float32)
+        assert_accurate(scan_2d, reference_scan_2d, tensors)
+
     def test_more_regions_than_parts_of_the_backward_pass(self, map_arguments, reference_scan_2d, assert_accurate):
         assert_accurate(scan_2d, reference_scan_2d, map_arguments(70, 4, 4, 17, 16, dtype=torch.float32))
 
@@ -147,10 +159,10 @@ class TestProcesses:
             shapes = (2, 8, 8, 64), (4, 2, 8, 8, 64), (4, 64, 16), (2, 8, 8, 4, 16), (2, 8, 8, 4, 16), (4, 64), (4, 64)
             tensors = [torch.rand(shape, generator=random) for shape in shapes]
             tensors[2].neg_()
-            y = cpu_scan(*tensors, True)
+            y = cpu_scan(*tensors, None, True)
             child = os.fork()
             if child == 0:
-                os._exit(0 if torch.equal(cpu_scan(*tensors, True), y) else 1)
+                os._exit(0 if torch.equal(cpu_scan(*tensors, None, True), y) else 1)
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         """
         subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
@@ -163,11 +175,12 @@ class TestProcesses:
             assert not hasattr(ctypes.CDLL(None), "GOMP_parallel")
             channels = 64
             floats = lambda count: (ctypes.c_float * count)(*([0.5] * count))
-            inputs = [floats(channels * 9), floats(channels * 9), floats(channels), floats(9), floats(9), None, None]
-            addresses = (ctypes.c_void_p * 7)(*(i and ctypes.addressof(i) for i in inputs))
+            zeros = (ctypes.c_float * channels)()
+            inputs = [*(floats(n) for n in (channels * 9, channels * 9, channels, 9, 9)), zeros, zeros, None]
+            addresses = (ctypes.c_void_p * 8)(*(i and ctypes.addressof(i) for i in inputs))
             outputs = []
             for threads in (1, 3):
-                sizes = (ctypes.c_int64 * 13)(1, 3, 3, channels, 1, 1, channels, 1, 1, 1, 1, 0, threads)
+                sizes = (ctypes.c_int64 * 16)(1, 3, 3, channels, 1, 1, 0, channels, channels, 0, 1, 1, 1, 1, 0, threads)
                 outputs.append(floats(channels * 9))
                 assert library.scan_forward(sizes, addresses, outputs[-1]) == 0
             assert list(outputs[0]) == list(outputs[1]) and outputs[0][0] == 0.5**4  # the first position's delta x B C
@@ -177,11 +190,11 @@ class TestProcesses:
 
 class TestLayout:
     def test_views_of_one_projection_are_not_copied(self, map_arguments):
-        x, delta, A, _, _, D, bias = map_arguments(2, 4, 5, 32, 16, dtype=torch.float32)
+        x, _, A, _, _, D, bias, weight = map_arguments(2, 4, 5, 32, 16, rank=6, dtype=torch.float32)
         both = torch.cat([x, x], dim=-1)
-        _, B, C = torch.randn(2, 4, 5, 4, 6 + 32).split([6, 16, 16], dim=-1)
-        inputs = native_library._Inputs(both[..., :32], delta, A, B, C, D, bias, True)
-        given = (both, delta, A, B, C, D, bias)
+        delta, B, C = torch.randn(2, 4, 5, 4, 6 + 32).split([6, 16, 16], dim=-1)
+        inputs = native_library._Inputs(both[..., :32], delta, A, B, C, D, bias, weight, True)
+        given = (both, delta, A, B, C, D, bias, weight)
         assert [tensor.data_ptr() for tensor in inputs.tensors] == [tensor.data_ptr() for tensor in given]
 
     @pytest.mark.parametrize("change", [lambda t: t.expand(3, *t.shape[1:]), lambda t: t.transpose(1, 2)])
@@ -195,6 +208,12 @@ class TestLayout:
 
 def test_operators_are_well_made(map_arguments):
     tensors = map_arguments(dtype=torch.float32)
+    torch.library.opcheck(cpu_scan_backward, (torch.ones_like(tensors[0]), *tensors, None, True))
+    torch.library.opcheck(cpu_scan, (*(tensor.requires_grad_() for tensor in tensors), None, True))
+
+
+def test_operators_are_well_made_for_a_rank_too(map_arguments):
+    tensors = map_arguments(rank=2, dtype=torch.float32)
     torch.library.opcheck(cpu_scan_backward, (torch.ones_like(tensors[0]), *tensors, True))
     torch.library.opcheck(cpu_scan, (*(tensor.requires_grad_() for tensor in tensors), True))
 

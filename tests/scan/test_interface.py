@@ -65,6 +65,13 @@ class TestMaps:
             map_arguments(*shape, directions, dtype=torch.float32),
         )
 
+    @pytest.mark.parametrize("directions", [1, 4])
+    def test_low_rank_steps(self, backend, directions, reference_scan_2d, map_arguments, assert_accurate):
+        tensors = map_arguments(2, 6, 5, 16, 4, directions, rank=3, dtype=torch.float32)
+        assert_accurate(lambda *t: selective_scan_2d(*t, backend=backend), reference_scan_2d, tensors)
+        empty = map_arguments(0, 6, 5, 16, 4, directions, rank=3, dtype=torch.float32)
+        assert_accurate(lambda *t: selective_scan_2d(*t, backend=backend), reference_scan_2d, empty)
+
     def test_one_direction_over_a_column_is_a_scan_of_sequences(self, backend, map_arguments):
         x, delta, A, B, C, D, delta_bias = map_arguments(2, 9, 1, 4, 3, 1, dtype=torch.float32)
         y = selective_scan_2d(x, delta, A, B, C, D, delta_bias, backend=backend)

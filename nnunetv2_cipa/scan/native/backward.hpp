@@ -1,5 +1,6 @@
-// The backward scan of one direction. States are recomputed: a first pass keeps the state every kChunk steps; then, from
-// the last chunk to the first, a second pass recomputes the chunk's states and a third walks back through it.
+// The backward scan of one direction, for a group of channel blocks. States are recomputed: a first pass keeps the state
+// at the start of each chunk; then, from the last chunk to the first, the chunk's states are recomputed and a third pass
+// walks back through it. As forward, a chunk is taken through all blocks of the group before the next.
 
 // Writes or adds dL/dB or dL/dC of one position: for each state, the sum over the block's channels.
 template <int kStates>
@@ -11,11 +12,25 @@ SCAN_INLINE void put_sums(float* to, const float* lanes, int64_t states, bool ad
   }
 }
 
-// The working memory of one unit, cut from its scratch; in rows of kBlock floats.
-struct Workspace {
-  float *state, *carry, *chunk_weights, *terms_B, *terms_C, *kept, *change, *grad_y, *checkpoints;
+// What a block carries from chunk to chunk; in rows of kBlock floats, one for each state.
+struct BlockState {
+  float* checkpoints;  // the states at the start of each chunk
+  float* carry;        // dL/dh of the step after
+  float* change;       // exp(dt A) - 1 of the step after
 
-  Workspace(float* scratch, int64_t states, Steps& steps) {
+  static int64_t floats(const Problem& f) { return (chunks(f) + 2) * f.states * kBlock; }
+
+  BlockState(const Problem& f, float* memory)
+      : checkpoints(memory),
+        carry(checkpoints + chunks(f) * f.states * kBlock),
+        change(carry + f.states * kBlock) {}
+};
+
+// The working memory of one block in one chunk.
+struct Workspace {
+  float *state, *weights, *terms_B, *terms_C, *kept, *change, *grad_y;
+
+  Workspace(int64_t states, float* scratch) {
     const auto take = [&scratch](int64_t floats) {
       float* taken = scratch;
       scratch += floats;
@@ -23,27 +38,23 @@ struct Workspace {
     };
     const int64_t row = states * kBlock;
     state = take(row);
-    carry = take(row);          // dL/dh of the step after
-    chunk_weights = take(row);  // dL/dA of this chunk
+    weights = take(row);               // dL/dA of this chunk
     terms_B = take(row + 3 * kBlock);  // dL/dB and dL/dC before the sum over lanes; four states are read at a time
     terms_C = take(row + 3 * kBlock);
     kept = take(kChunk * row);          // exp(dt A) h of the step before
     change = take((kChunk + 1) * row);  // exp(dt A) - 1, and that of the next chunk's first step
-    steps.dt = take(kChunk * kBlock);
-    steps.x = take(kChunk * kBlock);
     grad_y = take(kChunk * kBlock);
-    steps.B = take(kChunk * states);
-    steps.C = take(kChunk * states);
-    checkpoints = scratch;
   }
 };
 
 template <int kStates, bool kWhole>
-class BackwardScan {
+class BackwardChunk {
  public:
-  BackwardScan(const Backward& f, int64_t item, int64_t group, int64_t block, float* scratch)
+  BackwardChunk(const Backward& f, int64_t item, int64_t group, int64_t block, const Rows& rows, float* block_state,
+                float* steps, float* scratch)
       : f_(f),
-        scan_(f, f.direction, item, block),
+        rows_(rows),
+        scan_(f, f.direction, item, block, steps),
         row_(scan_.states * kBlock),
         add_(block != first_of(f.blocks, group, f.groups)),
         grad_y_(f.grad_y + item * f.length * f.channels + block * kBlock),
@@ -51,84 +62,51 @@ class BackwardScan {
         grad_delta_(f.grad_delta + (f.direction * f.batch + item) * f.length * f.channels + block * kBlock),
         grad_B_(f.grad_B + group * f.group_step + item * f.length * f.position_step),
         grad_C_(f.grad_C + group * f.group_step + item * f.length * f.position_step),
-        work_(scratch, scan_.states, steps_) {}
+        kept_(f, block_state),
+        work_(scan_.states, scratch) {
+    scan_.prepare(rows_);
+  }
 
-  // Adds to `weights`: a row for each state's A, then D's and delta_bias'.
-  void run(float* weights) {
-    checkpoint();
-    clear(work_.carry, scan_.states);
-    clear(work_.change, scan_.states);
-    for (int64_t start = (f_.length - 1) / kChunk * kChunk; start >= 0; start -= kChunk) {
-      scan_.locate(steps_, start);
-      recompute(work_.checkpoints + start / kChunk * row_);
-      clear(work_.chunk_weights, scan_.states);
-      sums_[0] = sums_[1] = all<kParts>(0.0f);
-      for (int64_t j = steps_.count - 1; j >= 0; --j) step_back(j);
-      add_rows(weights, work_.chunk_weights, scan_.states);
-      store(weights + row_, load<kParts>(weights + row_) + sums_[0]);
-      store(weights + row_ + kBlock, load<kParts>(weights + row_ + kBlock) + sums_[1]);
+  // The states at the start of the chunk after, from those at the start of this.
+  void checkpoint(int64_t chunk) {
+    const float* from = kept_.checkpoints + chunk * row_;
+    float* __restrict to = kept_.checkpoints + (chunk + 1) * row_;
+    copy(to, from, scan_.states);
+    for (int64_t j = 0; j < rows_.count; ++j) {
+      if (j < rows_.next_count) scan_.fetch(rows_.next[j]);
+      scan_.advance(rows_, j, to, [](int64_t, const auto&, const auto&, const auto&, const auto&) {});
     }
+  }
+
+  // Writes the gradients of the chunk's positions; adds to `weights`: a row for each state's A, then D's and delta_bias'.
+  void run(int64_t chunk, float* weights) {
+    for (int64_t j = 0; j < rows_.count; ++j) {
+      const float* from = grad_y_ + rows_.positions[j] * f_.channels;
+      store(work_.grad_y + j * kBlock, load_block<kWhole>(from, scan_.channels));
+    }
+    recompute(chunk);
+    clear(work_.weights, scan_.states);
+    sums_[0] = sums_[1] = all<kParts>(0.0f);
+    for (int64_t j = rows_.count - 1; j >= 0; --j) step_back(j);
+    copy(kept_.change, work_.change, scan_.states);
+    add_rows(weights, work_.weights, scan_.states);
+    store(weights + row_, load<kParts>(weights + row_) + sums_[0]);
+    store(weights + row_ + kBlock, load<kParts>(weights + row_ + kBlock) + sums_[1]);
   }
 
  private:
   using Scan = Recurrence<kStates, kWhole>;
   static constexpr int kCount = Scan::kCount;
 
-  // The states at the start of each chunk.
-  void checkpoint() {
-    clear(work_.state, scan_.states);
-    copy(work_.checkpoints, work_.state, scan_.states);
-    Walk ahead(f_, f_.direction);
-    for (int64_t j = 0; j < kLead + kFetch && j < f_.length; ++j, ahead.advance()) scan_.fetch(ahead.position);
-    for (int64_t start = 0; start + kChunk < f_.length; start += kChunk) {
-      scan_.locate(steps_, start);
-      for (int64_t j = 0; j < kLead; ++j) scan_.prepare(steps_, j);
-      for (int64_t j = 0; j < kChunk; ++j) {
-        if (start + j + kLead + kFetch < f_.length) {
-          scan_.fetch(ahead.position);
-          ahead.advance();
-        }
-        scan_.prepare(steps_, j + kLead);
-        scan_.advance(steps_, j, work_.state, [](int64_t, const auto&, const auto&, const auto&, const auto&) {});
-      }
-      copy(work_.checkpoints + (start / kChunk + 1) * row_, work_.state, scan_.states);
-    }
-  }
-
-  // Asks for the memory of step j of this chunk, if there is one.
-  SCAN_INLINE void fetch(int64_t j) const {
-    if (j >= steps_.count) return;
-    const int64_t p = steps_.positions[j];
-    scan_.fetch(p);
-    __builtin_prefetch(grad_y_ + p * f_.channels);
-  }
-
-  SCAN_INLINE void fetch_gradients(int64_t p) const {
-    __builtin_prefetch(grad_x_ + p * f_.channels, 1);
-    __builtin_prefetch(grad_delta_ + p * f_.channels, 1);
-    __builtin_prefetch(grad_B_ + p * f_.position_step, 1);
-    __builtin_prefetch(grad_C_ + p * f_.position_step, 1);
-  }
-
-  SCAN_INLINE void prepare(int64_t j) {
-    if (j >= steps_.count) return;
-    scan_.prepare(steps_, j);
-    const float* from = grad_y_ + steps_.positions[j] * f_.channels;
-    store(work_.grad_y + j * kBlock, load_block<kWhole>(from, scan_.channels));
-  }
-
   // What the way back needs of this chunk.
-  void recompute(const float* checkpoint) {
-    copy(work_.state, checkpoint, scan_.states);
-    copy(work_.change + steps_.count * row_, work_.change, scan_.states);
-    for (int64_t j = 0; j < kLead + kFetch; ++j) fetch(j);
-    for (int64_t j = 0; j < kLead; ++j) prepare(j);
-    for (int64_t j = 0; j < steps_.count; ++j) {
-      fetch(j + kLead + kFetch);
-      prepare(j + kLead);
+  void recompute(int64_t chunk) {
+    copy(work_.state, kept_.checkpoints + chunk * row_, scan_.states);
+    copy(work_.change + rows_.count * row_, kept_.change, scan_.states);
+    for (int64_t j = 0; j < rows_.count; ++j) {
+      if (j < rows_.next_count) fetch(rows_.next[j]);
       float* __restrict kept = work_.kept + j * row_;
       float* __restrict change = work_.change + j * row_;
-      scan_.advance(steps_, j, work_.state,
+      scan_.advance(rows_, j, work_.state,
                     [=](int64_t n, const auto& power, const auto& scaled, const auto& rest, const auto&) {
                       store(kept + n * kBlock, multiply_add(power.series, rest, scaled));
                       store(change + n * kBlock, minus_one(power));
@@ -136,20 +114,29 @@ class BackwardScan {
     }
   }
 
+  // Asks for the memory of a position of the next chunk.
+  SCAN_INLINE void fetch(int64_t p) const {
+    scan_.fetch(p);
+    __builtin_prefetch(grad_y_ + p * f_.channels);
+    __builtin_prefetch(grad_x_ + p * f_.channels, 1);
+    __builtin_prefetch(grad_delta_ + p * f_.channels, 1);
+    __builtin_prefetch(grad_B_ + p * f_.position_step, 1);
+    __builtin_prefetch(grad_C_ + p * f_.position_step, 1);
+  }
+
   // One step back: writes the gradients of its position.
   void step_back(int64_t j) {
-    const int64_t states = scan_.states, p = steps_.positions[j];
-    if (j >= kFetch) fetch_gradients(steps_.positions[j - kFetch]);
-    const Block dt = load<kParts>(steps_.dt + j * kBlock), x = load<kParts>(steps_.x + j * kBlock);
+    const int64_t states = scan_.states, p = rows_.positions[j];
+    const Block dt = load<kParts>(scan_.dt + j * kBlock), x = load<kParts>(scan_.x + j * kBlock);
     const Block dy = load<kParts>(work_.grad_y + j * kBlock);
     const auto dts = repeat<kCount>(dt), inputs = repeat<kCount>(dt * x), dys = repeat<kCount>(dy);
-    const float* __restrict b = steps_.B + j * states;
-    const float* __restrict c = steps_.C + j * states;
+    const float* __restrict b = rows_.B + j * states;
+    const float* __restrict c = rows_.C + j * states;
     const float* __restrict rates = scan_.decay;
     const float* __restrict kept = work_.kept + j * row_;
     const float* __restrict change = work_.change + (j + 1) * row_;
-    float* __restrict carry = work_.carry;
-    float* __restrict weights = work_.chunk_weights;
+    float* __restrict carry = kept_.carry;
+    float* __restrict weights = work_.weights;
     float* __restrict terms_B = work_.terms_B;
     float* __restrict terms_C = work_.terms_C;
     auto through_B = all<kCount>(0.0f), through_A = through_B;
@@ -181,33 +168,77 @@ class BackwardScan {
   }
 
   const Backward& f_;
+  const Rows& rows_;
   const Scan scan_;
   const int64_t row_;  // floats of one array of states
   const bool add_;     // to the group's sums, which its first block writes
   const float* grad_y_;
   float *grad_x_, *grad_delta_, *grad_B_, *grad_C_;
-  Steps steps_;
-  Workspace work_;
+  const BlockState kept_;
+  const Workspace work_;
   Block sums_[2];  // this chunk's gradients of D and delta_bias
 };
 
-template <int kStates, bool kWhole>
-void backward_block(const Backward& f, int64_t part, int64_t group, int64_t block, float* scratch) {
-  const int64_t rows = f.states + 2;
-  float* weights = f.grad_weights + (part * f.blocks + block) * rows * kBlock;
-  clear(weights, rows);
-  for (int64_t item = first_of(f.batch, part, f.parts); item < first_of(f.batch, part + 1, f.parts); ++item)
-    BackwardScan<kStates, kWhole>(f, item, group, block, scratch).run(weights);
-}
+// The backward scan of one item by one group, cut from its scratch.
+class BackwardItem {
+ public:
+  BackwardItem(const Backward& f, int64_t part, int64_t item, int64_t group, float* scratch)
+      : f_(f),
+        item_(item),
+        group_(group),
+        first_(first_of(f.blocks, group, f.groups)),
+        end_(first_of(f.blocks, group + 1, f.groups)),
+        weights_(f.grad_weights + part * f.blocks * (f.states + 2) * kBlock),
+        states_(scratch),
+        steps_(states_ + blocks_in_group(f) * BlockState::floats(f)),
+        work_(steps_ + steps_scratch(f)),
+        rows_(f, f.direction, item, steps_ + 2 * kChunk * kBlock) {}
+
+  void run() {
+    for (int64_t block = first_; block < end_; ++block) {
+      const BlockState kept(f_, state_of(block));
+      clear(kept.checkpoints, f_.states);
+      clear(kept.carry, 2 * f_.states);
+    }
+    const int64_t last = (f_.length - 1) / kChunk;
+    for (int64_t chunk = 0; chunk < last; ++chunk) {
+      rows_.read(chunk * kChunk, (chunk + 1) * kChunk);
+      for (int64_t block = first_; block < end_; ++block)
+        with_chunk(block, [=](auto&& work) { work.checkpoint(chunk); });
+    }
+    for (int64_t chunk = last; chunk >= 0; --chunk) {
+      rows_.read(chunk * kChunk, (chunk - 1) * kChunk);
+      for (int64_t block = first_; block < end_; ++block)
+        with_chunk(block, [=](auto&& work) { work.run(chunk, weights_ + block * (f_.states + 2) * kBlock); });
+    }
+  }
+
+ private:
+  float* state_of(int64_t block) const { return states_ + (block - first_) * BlockState::floats(f_); }
+
+  template <class Use>
+  void with_chunk(int64_t block, const Use& use) {
+    if ((block + 1) * kBlock > f_.channels) return use(make<0, false>(block));
+    if (f_.states == 16) return use(make<16, true>(block));
+    if (f_.states == 4) return use(make<4, true>(block));
+    return use(make<0, true>(block));
+  }
+
+  template <int kStates, bool kWhole>
+  BackwardChunk<kStates, kWhole> make(int64_t block) {
+    return {f_, item_, group_, block, rows_, state_of(block), steps_, work_};
+  }
+
+  const Backward& f_;
+  const int64_t item_, group_, first_, end_;
+  float *weights_, *states_, *steps_, *work_;
+  Rows rows_;
+};
 
 void backward(const Backward& f, int64_t part, int64_t group, float* scratch) {
+  const int64_t rows = f.states + 2, first = first_of(f.blocks, group, f.groups);
   const int64_t end = first_of(f.blocks, group + 1, f.groups);
-  for (int64_t block = first_of(f.blocks, group, f.groups); block < end; ++block) {
-    const bool whole = (block + 1) * kBlock <= f.channels;
-    const auto run = !whole           ? backward_block<0, false>
-                     : f.states == 16 ? backward_block<16, true>
-                     : f.states == 4  ? backward_block<4, true>
-                                      : backward_block<0, true>;
-    run(f, part, group, block, scratch);
-  }
+  clear(f.grad_weights + (part * f.blocks + first) * rows * kBlock, (end - first) * rows);
+  for (int64_t item = first_of(f.batch, part, f.parts); item < first_of(f.batch, part + 1, f.parts); ++item)
+    BackwardItem(f, part, item, group, scratch).run();
 }

@@ -1,57 +1,47 @@
-// The forward scan of one block of channels of one item, in all directions.
+// The forward scan of a group of channel blocks of one item. Each chunk of steps is taken through all blocks of the group
+// before the next chunk: what the blocks share of it is read once.
 
+// Takes a block over the chunk in `rows`, and asks for the memory of its next one.
 template <int kStates, bool kWhole>
-void forward_direction(const Forward& f, int64_t direction, int64_t item, int64_t block, float* scratch) {
-  using Scan = Recurrence<kStates, kWhole>;
-  const Scan scan(f, direction, item, block);
-  const int64_t states = scan.states;
+void forward_chunk(const Forward& f, int64_t direction, int64_t item, int64_t block, const Rows& rows,
+                   float* __restrict state, float* scratch) {
+  const Recurrence<kStates, kWhole> scan(f, direction, item, block, scratch);
   float* y = f.y + item * f.length * f.channels + block * kBlock;
-  Steps steps;
-  steps.dt = scratch;
-  steps.x = steps.dt + kChunk * kBlock;
-  steps.B = steps.x + kChunk * kBlock;
-  steps.C = steps.B + kChunk * states;
-  alignas(64) float local[kStates ? kStates * kBlock : 1];
-  float* state = kStates ? local : steps.C + kChunk * states;
-  clear(state, states);
-
-  const int64_t lead = kLead + kFetch;
-  Walk ahead(f, direction);
-  for (int64_t j = 0; j < lead && j < f.length; ++j, ahead.advance()) scan.fetch(ahead.position);
-  for (int64_t start = 0; start < f.length; start += kChunk) {
-    scan.locate(steps, start);
-    for (int64_t j = 0; j < kLead; ++j) scan.prepare(steps, j);
-    for (int64_t j = 0; j < steps.count; ++j) {
-      if (start + j + lead < f.length) {
-        scan.fetch(ahead.position);
-        __builtin_prefetch(y + ahead.position * f.channels, 1);
-        ahead.advance();
-      }
-      scan.prepare(steps, j + kLead);
-      const float* __restrict c = steps.C + j * states;
-      auto outputs = all<Scan::kCount>(0.0f);
-      scan.advance(steps, j, state, [&outputs, c](int64_t n, const auto&, const auto&, const auto&, const auto& next) {
-        outputs = outputs + times_each(next, c + n);
-      });
-      float* to = y + steps.positions[j] * f.channels;
-      Block output = multiply_add(load<kParts>(steps.x + j * kBlock), scan.skip, fold(outputs));
-      if (direction != 0) output = output + load_block<kWhole>(to, scan.channels);
-      store_block<kWhole>(to, output, scan.channels);
+  scan.prepare(rows);
+  for (int64_t j = 0; j < rows.count; ++j) {
+    if (j < rows.next_count) {
+      scan.fetch(rows.next[j]);
+      __builtin_prefetch(y + rows.next[j] * f.channels, 1);
     }
+    const float* __restrict c = rows.C + j * scan.states;
+    auto outputs = all<kParts>(0.0f);
+    scan.advance(rows, j, state, [&outputs, c](int64_t n, const auto&, const auto&, const auto&, const auto& next) {
+      add_each(outputs, next, c + n);
+    });
+    float* to = y + rows.positions[j] * f.channels;
+    Block output = multiply_add(load<kParts>(scan.x + j * kBlock), scan.skip, outputs);
+    if (direction != 0) output = output + load_block<kWhole>(to, scan.channels);
+    store_block<kWhole>(to, output, scan.channels);
   }
 }
 
-template <int kStates, bool kWhole>
-void forward_block(const Forward& f, int64_t item, int64_t block, float* scratch) {
-  for (int64_t direction = 0; direction < f.directions; ++direction)
-    forward_direction<kStates, kWhole>(f, direction, item, block, scratch);
-}
-
-void forward(const Forward& f, int64_t item, int64_t block, float* scratch) {
-  const bool whole = (block + 1) * kBlock <= f.channels;
-  const auto run = !whole           ? forward_block<0, false>
-                   : f.states == 16 ? forward_block<16, true>
-                   : f.states == 4  ? forward_block<4, true>
-                                    : forward_block<0, true>;
-  run(f, item, block, scratch);
+void forward(const Forward& f, int64_t item, int64_t group, float* scratch) {
+  const int64_t first = first_of(f.blocks, group, f.groups), end = first_of(f.blocks, group + 1, f.groups);
+  float* states = scratch;
+  float* steps = states + (end - first) * f.states * kBlock;
+  for (int64_t direction = 0; direction < f.directions; ++direction) {
+    clear(states, (end - first) * f.states);
+    Rows rows(f, direction, item, steps + 2 * kChunk * kBlock);
+    for (int64_t start = 0; start < f.length; start += kChunk) {
+      rows.read(start, start + kChunk);
+      for (int64_t block = first; block < end; ++block) {
+        const bool whole = (block + 1) * kBlock <= f.channels;
+        const auto run = !whole           ? forward_chunk<0, false>
+                         : f.states == 16 ? forward_chunk<16, true>
+                         : f.states == 4  ? forward_chunk<4, true>
+                                          : forward_chunk<0, true>;
+        run(f, direction, item, block, rows, states + (block - first) * f.states * kBlock, steps);
+      }
+    }
+  }
 }

@@ -1,8 +1,8 @@
 // The C interface that Python calls through ctypes.
 //
-// sizes: batch, height, width, channels, states, directions, x_position, B_position, B_direction, C_position,
-//        C_direction (see problem.hpp), softplus (0 or 1), threads.
-// inputs: x, delta, A, B, C, D, delta_bias; the last two may be null.
+// sizes: batch, height, width, channels, states, directions, rank, x_position, delta_position, delta_direction,
+//        B_position, B_direction, C_position, C_direction (see problem.hpp), softplus (0 or 1), threads.
+// inputs: x, delta, A, B, C, D, delta_bias, delta_weight (directions, channels, rank); the last is null for rank 0.
 // Both functions return 0, or 1 if memory ran out.
 #include <algorithm>
 #include <cstdlib>
@@ -16,7 +16,7 @@
 namespace scan {
 namespace {
 
-constexpr int64_t kBackwardUnits = 64;  // shares of the backward pass, whatever the number of threads
+constexpr int64_t kShares = 64, kUnits = 16;  // shares of the backward pass, whatever the number of threads
 
 class Floats {
  public:
@@ -36,12 +36,15 @@ Problem read(const int64_t* sizes, const float* const* inputs) {
   problem.channels = sizes[3];
   problem.states = sizes[4];
   problem.directions = sizes[5];
-  problem.x_position = sizes[6];
-  problem.B_position = sizes[7];
-  problem.B_direction = sizes[8];
-  problem.C_position = sizes[9];
-  problem.C_direction = sizes[10];
-  problem.softplus = sizes[11] != 0;
+  problem.rank = sizes[6];
+  problem.x_position = sizes[7];
+  problem.delta_position = sizes[8];
+  problem.delta_direction = sizes[9];
+  problem.B_position = sizes[10];
+  problem.B_direction = sizes[11];
+  problem.C_position = sizes[12];
+  problem.C_direction = sizes[13];
+  problem.softplus = sizes[14] != 0;
   problem.length = problem.height * problem.width;
   problem.blocks = (problem.channels + kBlock - 1) / kBlock;
   problem.x = inputs[0];
@@ -52,16 +55,18 @@ Problem read(const int64_t* sizes, const float* const* inputs) {
 }
 
 int64_t packed_floats(const Problem& problem) {
-  return problem.directions * problem.blocks * (problem.states + 2) * kBlock;
+  return problem.directions * problem.blocks * (problem.states + problem.rank + 2) * kBlock;
 }
 
-// Lays A, D and delta_bias out in blocks of channels, in `to`.
+// Lays A, delta_weight, D and delta_bias out in blocks of channels, in `to`.
 bool pack(Problem& problem, const float* const* inputs, int64_t threads, float* to) {
-  const float *A = inputs[2], *D = inputs[5], *bias = inputs[6];
-  const int64_t packs = problem.directions * problem.blocks, states = problem.states;
-  float* skip = to + packs * states * kBlock;
+  const float *A = inputs[2], *D = inputs[5], *bias = inputs[6], *weight = inputs[7];
+  const int64_t packs = problem.directions * problem.blocks, states = problem.states, rank = problem.rank;
+  float* rates = to + packs * states * kBlock;
+  float* skip = rates + packs * rank * kBlock;
   float* offset = skip + packs * kBlock;
   problem.decay = to;
+  problem.weight = rates;
   problem.skip = skip;
   problem.bias = offset;
   const auto pack_block = [=, &problem](int64_t index, float*) {
@@ -71,11 +76,13 @@ bool pack(Problem& problem, const float* const* inputs, int64_t threads, float* 
       const bool inside = channel < problem.channels;
       for (int64_t n = 0; n < states; ++n)
         to[(index * states + n) * kBlock + lane] = inside ? A[at * states + n] * 1.4426950408889634f : 0.0f;
-      skip[index * kBlock + lane] = inside && D != nullptr ? D[at] : 0.0f;
-      offset[index * kBlock + lane] = inside && bias != nullptr ? bias[at] : 0.0f;
+      for (int64_t r = 0; r < rank; ++r)
+        rates[(index * rank + r) * kBlock + lane] = inside ? weight[at * rank + r] : 0.0f;
+      skip[index * kBlock + lane] = inside ? D[at] : 0.0f;
+      offset[index * kBlock + lane] = inside ? bias[at] : 0.0f;
     }
   };
-  return for_each_unit(packs * states < 4096 ? 1 : threads, packs, 0, pack_block);
+  return for_each_unit(packs * (states + rank) < 4096 ? 1 : threads, packs, 0, pack_block);
 }
 
 // Adds the parts of the batch, in order, to one direction's gradients of A, D and delta_bias.
@@ -128,35 +135,36 @@ bool backward_direction(Backward b, int64_t threads, float* partial, float* cons
   for (int64_t block = 0; block < b.blocks; ++block) add_parts(b, block, gradients);
   if (b.groups == 1) return true;
   const auto add_share = [&](int64_t share, float*) {
-    const int64_t first = first_of(positions, share, kBackwardUnits);
-    const int64_t last = first_of(positions, share + 1, kBackwardUnits);
+    const int64_t first = first_of(positions, share, kShares);
+    const int64_t last = first_of(positions, share + 1, kShares);
     add_groups(b, b.grad_B, first, last, gradients[3]);
     add_groups(b, b.grad_C, first, last, gradients[4]);
   };
-  return for_each_unit(threads, kBackwardUnits, 0, add_share);
+  return for_each_unit(threads, kShares, 0, add_share);
 }
 
 bool run_forward(const int64_t* sizes, const float* const* inputs, float* y) {
   Forward f{read(sizes, inputs), y};
-  const int64_t threads = sizes[12];
+  const int64_t threads = sizes[15];
+  f.groups = std::clamp<int64_t>(2 * threads / std::max<int64_t>(f.batch, 1), 1, f.blocks);  // two units to a thread
   const Floats packed(packed_floats(f));
   if (packed.get() == nullptr || !pack(f, inputs, threads, packed.get())) return false;
   const Kernels& best = kernels();
   const auto scan_unit = [&](int64_t unit, float* scratch) {
-    best.forward(f, unit / f.blocks, unit % f.blocks, scratch);
+    best.forward(f, unit / f.groups, unit % f.groups, scratch);
   };
-  return for_each_unit(threads, f.batch * f.blocks, forward_scratch(f), scan_unit);
+  return for_each_unit(threads, f.batch * f.groups, forward_scratch(f), scan_unit);
 }
 
 bool run_backward(const int64_t* sizes, const float* const* inputs, const float* grad_y, float* const* gradients) {
   Backward b{};
   static_cast<Problem&>(b) = read(sizes, inputs);
-  const int64_t threads = sizes[12];
+  const int64_t threads = sizes[15];
   b.grad_y = grad_y;
   b.grad_x = gradients[0];
   b.grad_delta = gradients[1];
-  b.parts = std::min(b.batch, kBackwardUnits);
-  b.groups = std::clamp<int64_t>(kBackwardUnits / b.parts, 1, b.blocks);
+  b.parts = std::min(b.batch, kShares);
+  b.groups = std::clamp<int64_t>(kUnits / b.parts, 1, b.blocks);
   const int64_t sums = b.groups == 1 ? 0 : 2 * b.groups * b.batch * b.length * b.states;
   const Floats packed(packed_floats(b)), partial(sums), weights(b.parts * b.blocks * (b.states + 2) * kBlock);
   if (packed.get() == nullptr || partial.get() == nullptr || weights.get() == nullptr) return false;

@@ -12,16 +12,19 @@ constexpr int64_t kBlock = 16;  // channels to a block: one cache line of floats
 
 struct Problem {
   int64_t batch, height, width, channels, states, directions;
+  int64_t rank;    // delta is delta_weight times a vector of this size; 0: it is given itself
   int64_t length;  // height * width
+  int64_t groups;  // into which the blocks are divided: each is worked on as one
   int64_t blocks;  // ceil(channels / kBlock)
   bool softplus;   // dt = softplus(delta + bias), else dt = delta + bias
 
   const float* x;      // x[p * x_position + channel]
-  const float* delta;  // (directions, batch, height, width, channels), contiguous
+  const float* delta;  // delta[direction * delta_direction + p * delta_position + channel, or + rank if there are ranks]
   const float* B;      // B[p * B_position + direction * B_direction + state]
   const float* C;
-  int64_t x_position, B_position, B_direction, C_position, C_direction;
+  int64_t x_position, delta_position, delta_direction, B_position, B_direction, C_position, C_direction;
 
+  const float* weight;  // packed delta_weight: (directions, blocks, rank, kBlock)
   const float* decay;  // packed A * log2(e): (directions, blocks, states, kBlock)
   const float* skip;   // packed D: (directions, blocks, kBlock)
   const float* bias;   // packed delta_bias: (directions, blocks, kBlock)
@@ -37,32 +40,41 @@ struct Backward : Problem {
   int64_t direction;
   const float* grad_y;  // (batch, height, width, channels), contiguous
   float* grad_x;        // the same; written by direction 0, added to by the others
-  float* grad_delta;    // as delta
+  float* grad_delta;    // of delta, or of delta_weight times it: (directions, batch, height, width, channels), contiguous
   float* grad_B;        // grad_B[group * group_step + p * position_step + state]
   float* grad_C;
   int64_t group_step, position_step;
   float* grad_weights;  // (parts, blocks, states + 2, kBlock): A's rows, then D, then delta_bias
-  int64_t groups, parts;
+  int64_t parts;
 };
 
 // The kernels of one instruction set. `scratch` is aligned to 64 bytes and has the size that the functions below say.
 struct Kernels {
   const char* name;
-  void (*forward)(const Forward&, int64_t item, int64_t block, float* scratch);
+  void (*forward)(const Forward&, int64_t item, int64_t group, float* scratch);
   void (*backward)(const Backward&, int64_t part, int64_t group, float* scratch);
 };
 
 const Kernels& kernels();  // those of the best instruction set that this processor has
 
-constexpr int64_t kChunk = 64;  // steps between two checkpoints of the backward pass
+constexpr int64_t kChunk = 16;  // steps that are taken through the blocks together, and between two checkpoints
 
-inline int64_t forward_scratch(const Problem& problem) {
-  return 2 * kChunk * kBlock + (2 * kChunk + kBlock) * problem.states;
+inline int64_t blocks_in_group(const Problem& problem) { return (problem.blocks + problem.groups - 1) / problem.groups; }
+
+inline int64_t steps_scratch(const Problem& problem) {
+  return 2 * kChunk * kBlock + kChunk * (2 * problem.states + problem.rank);
 }
 
+inline int64_t forward_scratch(const Problem& problem) {
+  return steps_scratch(problem) + blocks_in_group(problem) * problem.states * kBlock;
+}
+
+inline int64_t chunks(const Problem& problem) { return (problem.length + kChunk - 1) / kChunk; }
+
 inline int64_t backward_scratch(const Problem& problem) {
-  const int64_t chunks = (problem.length + kChunk - 1) / kChunk;
-  return (3 * kChunk + 6) * kBlock + 2 * kChunk * problem.states + (6 + 2 * kChunk + chunks) * problem.states * kBlock;
+  const int64_t row = problem.states * kBlock;
+  const int64_t work = (5 + 2 * kChunk) * row + (6 + kChunk) * kBlock;
+  return steps_scratch(problem) + blocks_in_group(problem) * (chunks(problem) + 2) * row + work;
 }
 
 inline int64_t first_of(int64_t total, int64_t share, int64_t shares) { return total * share / shares; }

@@ -1,14 +1,63 @@
-// The recurrence along one direction, for one block of channels of one item.
+// The recurrence along one direction of one item, a chunk of steps at a time.
 // kStates: the number of states if it is known when compiling, else 0. kWhole: the block has all kBlock channels.
 
-constexpr int64_t kLead = 2;   // steps by which dt is ready before it is needed, to hide how long softplus takes
-constexpr int64_t kFetch = 6;  // steps by which memory is asked for before that
+constexpr int64_t kTogetherSteps = 2;  // steps whose dt is computed at the same time, to overlap their chains
 
-// What is read for the steps of one chunk, gathered so that walking down a column stays in the first cache.
-// Each row has kBlock floats, rows of B and C one for each state.
-struct Steps {
-  int64_t count, positions[kChunk];
-  float *dt, *x, *B, *C;
+// What all blocks of channels read for the steps of one chunk, gathered once for them: rows of B, C and, if there are
+// ranks, of delta.
+struct Rows {
+  const Problem& problem;
+  const float *B_0, *C_0, *delta_0;  // at position 0 of the item
+  const int64_t direction;
+  int64_t count, next_count;                // steps of this chunk and of the next
+  int64_t positions[kChunk], next[kChunk];  // theirs
+  float *B, *C, *delta;
+
+  Rows(const Problem& f, int64_t direction, int64_t item, float* scratch)
+      : problem(f),
+        B_0(f.B + item * f.length * f.B_position + direction * f.B_direction),
+        C_0(f.C + item * f.length * f.C_position + direction * f.C_direction),
+        delta_0(f.delta + item * f.length * f.delta_position + direction * f.delta_direction),
+        direction(direction),
+        B(scratch),
+        C(B + kChunk * f.states),
+        delta(C + kChunk * f.states) {}
+
+  // Reads the chunk that begins at step `start`, and asks for the memory of the one that begins at `next_start`, which
+  // may be outside.
+  void read(int64_t start, int64_t next_start) {
+    count = locate(start, positions);
+    next_count = locate(next_start, next);
+    const int64_t states = problem.states;
+    for (int64_t j = 0; j < count; ++j) {
+      if (j < next_count) fetch(next[j]);
+      const int64_t p = positions[j];
+      copy_floats(B + j * states, B_0 + p * problem.B_position, states);
+      copy_floats(C + j * states, C_0 + p * problem.C_position, states);
+      copy_floats(delta + j * problem.rank, delta_0 + p * problem.delta_position, problem.rank);
+    }
+  }
+
+ private:
+  // The positions of a chunk; returns how many they are.
+  int64_t locate(int64_t start, int64_t* to) const {
+    if (start < 0 || start >= problem.length) return 0;
+    const int64_t left = problem.length - start, steps = left < kChunk ? left : kChunk;
+    Walk walk(problem, direction, start);
+    for (int64_t j = 0; j < steps; ++j, walk.advance()) to[j] = walk.position;
+    return steps;
+  }
+
+  SCAN_INLINE void fetch(int64_t p) const {
+    fetch_row(B_0 + p * problem.B_position, problem.states);
+    fetch_row(C_0 + p * problem.C_position, problem.states);
+    fetch_row(delta_0 + p * problem.delta_position, problem.rank);
+  }
+
+  static void fetch_row(const float* row, int64_t floats) {
+    for (int64_t i = 0; i < floats; i += kBlock) __builtin_prefetch(row + i);
+    if (floats) __builtin_prefetch(row + floats - 1);
+  }
 };
 
 template <int kStates, bool kWhole>
@@ -17,63 +66,68 @@ struct Recurrence {
   static constexpr int kCount = kTogether * kParts;
 
   const Problem& problem;
-  const int64_t direction, states, channels;  // channels: those of this block and the following
-  const float *x, *delta, *B, *C;             // at position 0 of the item
-  const float* decay;
+  const int64_t states, channels;  // channels: those of this block and the following
+  const float *x_0, *delta_0;      // at position 0 of the item
+  const float *decay, *weight;
   const Block skip, bias;
+  float *dt, *x;  // of the chunk's steps, rows of kBlock; there are rows of dt for whole groups of steps
 
-  Recurrence(const Problem& f, int64_t direction, int64_t item, int64_t block)
+  Recurrence(const Problem& f, int64_t direction, int64_t item, int64_t block, float* scratch)
       : problem(f),
-        direction(direction),
         states(kStates ? kStates : f.states),
         channels(f.channels - block * kBlock),
-        x(f.x + item * f.length * f.x_position + block * kBlock),
-        delta(f.delta + (direction * f.batch + item) * f.length * f.channels + block * kBlock),
-        B(f.B + item * f.length * f.B_position + direction * f.B_direction),
-        C(f.C + item * f.length * f.C_position + direction * f.C_direction),
+        x_0(f.x + item * f.length * f.x_position + block * kBlock),
+        delta_0(f.delta + item * f.length * f.delta_position + direction * f.delta_direction + block * kBlock),
         decay(f.decay + (direction * f.blocks + block) * states * kBlock),
+        weight(f.weight + (direction * f.blocks + block) * f.rank * kBlock),
         skip(load<kParts>(f.skip + (direction * f.blocks + block) * kBlock)),
-        bias(load<kParts>(f.bias + (direction * f.blocks + block) * kBlock)) {}
+        bias(load<kParts>(f.bias + (direction * f.blocks + block) * kBlock)),
+        dt(scratch),
+        x(scratch + kChunk * kBlock) {}
 
-  // The positions of the chunk that begins at `start`, or none beyond the end.
-  void locate(Steps& steps, int64_t start) const {
-    const int64_t left = problem.length - start;
-    steps.count = left < kChunk ? left : kChunk;
-    Walk walk(problem, direction, start);
-    for (int64_t j = 0; j < steps.count; ++j, walk.advance()) steps.positions[j] = walk.position;
-  }
-
+  // Asks for the memory of a position.
   SCAN_INLINE void fetch(int64_t p) const {
-    __builtin_prefetch(x + p * problem.x_position);
-    __builtin_prefetch(delta + p * problem.channels);
-    const float *b = B + p * problem.B_position, *c = C + p * problem.C_position;
-    __builtin_prefetch(b);
-    __builtin_prefetch(b + states - 1);
-    __builtin_prefetch(c);
-    __builtin_prefetch(c + states - 1);
+    __builtin_prefetch(x_0 + p * problem.x_position);
+    if (!problem.rank) __builtin_prefetch(delta_0 + p * problem.delta_position);
   }
 
-  // Reads step j, if there is one.
-  SCAN_INLINE void prepare(Steps& steps, int64_t j) const {
-    if (j >= steps.count) return;
-    const int64_t p = steps.positions[j];
-    Block dt = load_block<kWhole>(delta + p * problem.channels, channels) + bias;
-    if (problem.softplus) dt = softplus(dt);
-    store(steps.dt + j * kBlock, dt);
-    store(steps.x + j * kBlock, load_block<kWhole>(x + p * problem.x_position, channels));
-    const float *b = B + p * problem.B_position, *c = C + p * problem.C_position;
-    __builtin_memcpy(steps.B + j * states, b, static_cast<size_t>(kStates ? kStates : states) * sizeof(float));
-    __builtin_memcpy(steps.C + j * states, c, static_cast<size_t>(kStates ? kStates : states) * sizeof(float));
+  // Reads the steps of a chunk.
+  void prepare(const Rows& rows) const {
+    for (int64_t j = 0; j < rows.count; j += kTogetherSteps) prepare_dt(rows, j);
+    for (int64_t j = 0; j < rows.count; ++j)
+      store(x + j * kBlock, load_block<kWhole>(x_0 + rows.positions[j] * problem.x_position, channels));
+  }
+
+  // dt of the steps from j on; those beyond the last are copies of it.
+  SCAN_INLINE void prepare_dt(const Rows& rows, int64_t j) const {
+    constexpr int kCount = kTogetherSteps * kParts;
+    auto value = repeat<kCount>(bias);
+    int64_t step[kTogetherSteps];
+    for (int64_t i = 0; i < kTogetherSteps; ++i) step[i] = j + i < rows.count ? j + i : rows.count - 1;
+    if (problem.rank) {
+      for (int64_t r = 0; r < problem.rank; ++r) {
+        const Block rates = load<kParts>(weight + r * kBlock);
+        for (int i = 0; i < kCount; ++i)
+          value.part[i] += rates.part[i % kParts] * rows.delta[step[i / kParts] * problem.rank + r];
+      }
+    } else {
+      for (int i = 0; i < kCount; i += kParts) {
+        const float* from = delta_0 + rows.positions[step[i / kParts]] * problem.delta_position;
+        const Block row = load_block<kWhole>(from, channels);
+        for (int part = 0; part < kParts; ++part) value.part[i + part] += row.part[part];
+      }
+    }
+    store(dt + j * kBlock, problem.softplus ? softplus(value) : value);
   }
 
   // Takes the states over step j, and tells `keep` for kTogether of them at a time, from state n on: the power of two
   // that the decay is, the states times its scale, these times its rest, and the new states.
   template <class Keep>
-  SCAN_INLINE void advance(const Steps& steps, int64_t j, float* __restrict state, const Keep& keep) const {
-    const Block dt = load<kParts>(steps.dt + j * kBlock);
-    const auto dts = repeat<kCount>(dt);
-    const auto inputs = repeat<kCount>(dt * load<kParts>(steps.x + j * kBlock));
-    const float* __restrict b = steps.B + j * states;
+  SCAN_INLINE void advance(const Rows& rows, int64_t j, float* __restrict state, const Keep& keep) const {
+    const Block step = load<kParts>(dt + j * kBlock);
+    const auto dts = repeat<kCount>(step);
+    const auto inputs = repeat<kCount>(step * load<kParts>(x + j * kBlock));
+    const float* __restrict b = rows.B + j * states;
     const float* __restrict rates = decay;
 #pragma GCC unroll 2
     for (int64_t n = 0; n < states; n += kTogether) {

@@ -8,6 +8,9 @@ typedef float Lanes __attribute__((vector_size(4 * SCAN_WIDTH)));
 typedef int32_t Bits __attribute__((vector_size(4 * SCAN_WIDTH)));
 typedef float Memory __attribute__((vector_size(4 * SCAN_WIDTH), aligned(4), may_alias));
 
+typedef float Quad __attribute__((vector_size(16)));
+typedef float QuadMemory __attribute__((vector_size(16), aligned(4), may_alias));
+
 #define SCAN_INLINE inline __attribute__((always_inline))
 
 // Registers that are worked on in step, so that their chains of operations overlap.
@@ -88,6 +91,12 @@ SCAN_INLINE Vectors<kCount> times_each(Vectors<kCount> a, const float* numbers) 
   return a;
 }
 
+// Adds to `sums` a block for each of several states, each times its own number.
+template <int kCount>
+SCAN_INLINE void add_each(Block& sums, const Vectors<kCount>& a, const float* numbers) {
+  SCAN_EACH sums.part[i % kParts] += a.part[i] * numbers[i / kParts];
+}
+
 // The sum over the states that were repeated.
 template <int kCount>
 SCAN_INLINE Block fold(const Vectors<kCount>& a) {
@@ -107,6 +116,19 @@ SCAN_INLINE Vectors<kCount> load(const float* from) {
 template <int kCount>
 SCAN_INLINE void store(float* to, const Vectors<kCount>& value) {
   SCAN_EACH *reinterpret_cast<Memory*>(to + i * kLanes) = value.part[i];
+}
+
+// Copies a short row. The empty statement keeps compilers from calling memcpy, which takes longer than the copying.
+SCAN_INLINE void copy_floats(float* to, const float* from, int64_t count) {
+  int64_t i = 0;
+  for (; i + 4 <= count; i += 4) {
+    *reinterpret_cast<QuadMemory*>(to + i) = *reinterpret_cast<const QuadMemory*>(from + i);
+    __asm__ volatile("");
+  }
+  for (; i < count; ++i) {
+    to[i] = from[i];
+    __asm__ volatile("");
+  }
 }
 
 SCAN_INLINE void clear(float* rows, int64_t count) {
@@ -172,14 +194,15 @@ constexpr float kLog2E = 1.4426950408889634f;
 constexpr float kLn2 = 0.6931471805599453f;
 
 // log(1 + exp(v)) = max(v, 0) + log1p(e), e = exp(-|v|), and log1p(e) = 2 artanh(e / (2 + e)).
-SCAN_INLINE Block softplus(const Block& v) {
-  Block negative;
-  for (int i = 0; i < kParts; ++i) negative.part[i] = (Lanes)((Bits)v.part[i] | INT32_MIN);
+template <int kCount>
+SCAN_INLINE Vectors<kCount> softplus(const Vectors<kCount>& v) {
+  Vectors<kCount> negative;
+  SCAN_EACH negative.part[i] = (Lanes)((Bits)v.part[i] | INT32_MIN);
   const auto power = power_of_two(negative * kLog2E);
-  const Block e = multiply_add(power.series, power.rest * power.scale, power.scale);
-  const Block z = e / (e + 2.0f);
-  const Block square = z * z;
-  Block series = multiply_add(square, all<kParts>(0.14095773571737985f), 0.13978832906910008f);
+  const auto e = multiply_add(power.series, power.rest * power.scale, power.scale);
+  const auto z = e / (e + 2.0f);
+  const auto square = z * z;
+  auto series = multiply_add(square, all<kCount>(0.14095773571737985f), 0.13978832906910008f);
   series = multiply_add(series, square, 0.20012557161151553f);
   series = multiply_add(series, square, 0.33333155072453796f);
   series = multiply_add(series, square, 1.0f);
@@ -190,9 +213,6 @@ SCAN_INLINE Block softplus(const Block& v) {
 SCAN_INLINE Block softplus_slope(const Block& dt) {
   return all<kParts>(0.0f) - minus_one(power_of_two(dt * -kLog2E));
 }
-
-typedef float Quad __attribute__((vector_size(16)));
-typedef float QuadMemory __attribute__((vector_size(16), aligned(4), may_alias));
 
 #if defined(__clang__) || __GNUC__ >= 12
 #define SCAN_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)

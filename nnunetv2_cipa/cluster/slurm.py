@@ -20,6 +20,7 @@ from .queue import SlurmQueue
 from .task import StepTask
 
 SECONDS_TO_CANCEL = 300.0
+POLLS_UNTIL_SEEN = 12  # a minute: network file systems show new files after half of that at the latest
 REQUEUES = 1000  # at the end of a job's time; a long training may need many
 
 
@@ -152,7 +153,8 @@ class SlurmJob:
             self._over_since = None
             return None
         outcome = self._outcome()
-        if outcome is None and self._may_still_answer():
+        left = outcome is not None and (outcome != 0 or all(path.exists() for path in self.task.step.proves))
+        if not left and self._may_still_arrive():
             return None
         if outcome is not None and outcome >= 0:
             return outcome
@@ -180,11 +182,11 @@ class SlurmJob:
             self.note(traceback.format_exc())
             return 1
 
-    def _may_still_answer(self) -> bool:
-        """Whether what the job has left may not have reached this machine yet, through a network file system."""
+    def _may_still_arrive(self) -> bool:
+        """Whether this machine may not see yet what the job has left, through a network file system."""
         now = time.monotonic()
         self._over_since = self._over_since or now
-        return now - self._over_since < 2 * self._executor.poll_seconds
+        return now - self._over_since < POLLS_UNTIL_SEEN * self._executor.poll_seconds
 
     def _died(self, signal: int | None) -> int | None:
         """Submit the job again, or give up."""

@@ -32,6 +32,6 @@ class StepTask(Checkpointable):
     def __call__(self) -> int:
         """Execute the step and return its exit code."""
         JobEnvironment().paths.result_pickle.unlink(missing_ok=True)  # that of an attempt before a requeue
-        if not (self.step.beside or self.step.resumes):
+        if not (self.step.beside or self.step.replaces or self.step.resumes):
             self.step.remove_made()
         return run_step(self.step, self.log, {**os.environ, **self.variables})

@@ -1,0 +1,148 @@
+"""The notebook, executed on a phantom in an environment that has all but the project, as Kaggle's has PyTorch."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from nnunetv2_cipa.submission import read_sample
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOK = ROOT / "notebooks" / "kaggle.ipynb"
+PACKAGED = ("LICENSE", "NOTICE", "README.md", "pyproject.toml", "build_backend", "dataset_conversion", "nnunetv2_cipa")
+
+TRAINER = '''
+from nnunetv2_cipa.training.quick import nnUNetTrainerCIPA_quick
+
+
+class nnUNetTrainerCIPA_moment(nnUNetTrainerCIPA_quick):
+    """Two iterations."""
+
+    def __init__(self, plans, configuration, fold, dataset_json, device):
+        super().__init__(plans, configuration, fold, dataset_json, device)
+        self.num_epochs, self.num_iterations_per_epoch, self.num_val_iterations_per_epoch = 1, 2, 1
+'''
+
+EXECUTE = """
+import sys
+import nbclient, nbformat
+notebook = nbformat.read(sys.argv[1], as_version=4)
+try:
+    nbclient.NotebookClient(notebook, timeout=1200, kernel_name="python3").execute()
+finally:
+    nbformat.write(notebook, sys.argv[2])
+"""
+
+
+def run(*command, **options):
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, **options)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def kaggle(tmp_path_factory):
+    """A folder with an environment without the project, its wheel, a phantom and a sample submission."""
+    folder = tmp_path_factory.mktemp("kaggle")
+    _make_environment(folder / "venv")
+    _make_wheel(folder)
+    phantom = ("make_phantom", "-o", folder / "data", "--patients", "10", "--slices", "2", "--size", "32")
+    run(sys.executable, "-m", "nnunetv2_cipa.cli", *phantom)
+    cases = sorted((folder / "data" / "test.txt").read_text().split(), reverse=True)
+    (folder / "sample.csv").write_text("".join(["case,mask\n", *(f"{case},1 1\n" for case in cases)]))
+    (folder / "trainers").mkdir()
+    (folder / "trainers" / "a_moment.py").write_text(TRAINER)
+    return folder
+
+
+def _make_environment(folder):
+    """All that is installed here, by links, but nothing of the project."""
+    venv.create(folder, symlinks=True)
+    inside = next(folder.glob("lib/python*/site-packages"))
+    outside = [Path(path) for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+    for entry in (entry for place in outside for entry in place.iterdir()):
+        if "nnunetv2_cipa" not in entry.name and not (inside / entry.name).exists():
+            (inside / entry.name).symlink_to(entry)
+    for script in Path(sys.executable).parent.glob("nnUNetv2_*"):
+        if script.name != "nnUNetv2_cipa":
+            _, _, code = script.read_text().partition("\n")
+            copy = folder / "bin" / script.name
+            copy.write_text(f"#!{folder}/bin/python\n{code}")
+            copy.chmod(0o755)
+
+
+def _make_wheel(folder):
+    """Our own wheel, without the compiled kernel: compiling takes a minute and is tested where it is used."""
+    clone = folder / "clone"
+    clone.mkdir()
+    for name in PACKAGED:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, clone / name)
+    for built in clone.rglob("*.so"):
+        built.unlink()
+    words = ("wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", folder / "wheels", clone)
+    run(sys.executable, "-m", "pip", *words, env={**os.environ, "CC": "false", "CXX": "false"})
+    info = "argparse-1.4.0.dist-info"  # unittest2 requires it; it is part of Python, so that environments lack it
+    with zipfile.ZipFile(folder / "wheels" / "argparse-1.4.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: argparse\nVersion: 1.4.0\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "")
+
+
+@pytest.fixture(scope="module")
+def execute(kaggle):
+    """A function that executes the notebook in a working folder and returns its outputs as one text."""
+
+    def executed(working, **settings):
+        working.mkdir()
+        inherited = {
+            k: v for k, v in os.environ.items() if not k.startswith(("nnUNet_", "PIP_", "PYTHON", "VIRTUAL_ENV"))
+        }
+        few = {"nnUNet_n_proc_DA": "1", "nnUNet_def_n_proc": "1", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+        paths = {"DATA": "data", "WHEELS": "wheels", "SAMPLE": "sample.csv"}
+        settings = {**{name: kaggle / path for name, path in paths.items()}, "WORKING": working, **settings}
+        environment = {
+            **inherited,
+            **few,
+            **{f"CIPA_{name}": str(value) for name, value in settings.items()},
+            "CIPA_OPTIONS": "--trainers nnUNetTrainerCIPA_moment --folds 0 -device cpu",
+            "nnUNet_extTrainer": str(kaggle / "trainers"),
+            "JUPYTER_DATA_DIR": str(kaggle / "jupyter"),
+            "IPYTHONDIR": str(kaggle / "ipython"),
+            "PIP_CONFIG_FILE": os.devnull,
+            "PATH": os.pathsep.join((str(kaggle / "venv" / "bin"), os.environ["PATH"])),
+        }
+        output = working / "executed.ipynb"
+        run(kaggle / "venv" / "bin" / "python", "-c", EXECUTE, NOTEBOOK, output, env=environment, cwd=working)
+        cells = nbformat.read(output, as_version=4).cells
+        return "".join(part.get("text", "") for cell in cells for part in cell.get("outputs", ()))
+
+    return executed
+
+
+def test_from_data_to_submission_and_on_from_there(kaggle, execute):
+    said = execute(kaggle / "first")
+    assert f"{kaggle}/venv/lib" in said, "the project was not installed from the wheels"
+    submission = read_sample(kaggle / "first" / "submission.csv")
+    sample = read_sample(kaggle / "sample.csv")
+    assert (submission.columns, submission.ids) == (sample.columns, sample.ids)
+    steps = kaggle / "first" / "run" / "steps.jsonl"
+    assert said.count("done before") == 0
+
+    said = execute(kaggle / "second", EARLIER=kaggle / "first")
+    assert "Going on from" in said
+    assert "train_nnUNetTrainerCIPA_moment_fold0: done before" in said
+    assert (kaggle / "second" / "run" / "steps.jsonl").read_text() == steps.read_text()
+    assert (kaggle / "second" / "submission.csv").read_text() == (kaggle / "first" / "submission.csv").read_text()
+
+
+def test_the_notebook_is_kept_without_outputs():
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from nnunetv2_cipa import __version__
 from nnunetv2_cipa.comparison import QUANTITIES, Comparison
 from nnunetv2_cipa.comparison.published import SOURCE
+from nnunetv2_cipa.comparison.statistics import smallest_p_value
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.evaluation import MEASURES
 from nnunetv2_cipa.files import new_file, new_folder
@@ -25,7 +26,7 @@ from .page_data import page_data, script_json
 from .size_classes import size_classes
 from .sources import find_sources
 from .themed_svg import MOST_COLOURS
-from .wording import unit_shown
+from .wording import shown_p, unit_shown
 
 MOST_EMBEDDED_BYTES = 16 * 2**20
 _SCRIPTS = ("theme.js", "data.js", "cases.js", "table.js", "viewer.js", "plots.js", "main.js")
@@ -137,6 +138,7 @@ def _tables(comparison: Comparison) -> dict[str, Any]:
             )
         ],
         "differences": tables.differences(comparison),
+        "smallest_p": shown_p(smallest_p_value(len(comparison.models[0].evaluation.patients))),
         "costs": tables.costs(comparison),
         "published": tables.published(comparison.published),
         "published_source": SOURCE,

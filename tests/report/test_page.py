@@ -85,6 +85,7 @@ def test_shows_all_parts(report, comparison):
     for quantity in QUANTITIES.values():
         assert quantity.title in words
     assert "published, not measured here" in words
+    assert "Of 3 patients, p cannot be below 0.25." in words
     assert "Swin-Unet" in words
     for model in comparison.models:
         assert model.name in words

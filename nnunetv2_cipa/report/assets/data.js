@@ -30,6 +30,8 @@ function shownValue(value, measure) {
   return (measure.isFraction ? 100 * value : value).toLocaleString("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 }
 
+const shownSize = (number) => data.cases.size[number].toLocaleString("en", { maximumFractionDigits: 1 });
+
 const pictures = new Map(); // case number -> promise of its picture, the latest asked for last
 const awaited = new Map();
 

@@ -36,7 +36,7 @@ function drawRow(number) {
   const measure = measureNamed(state.measure);
   const open = element("button", { type: "button" }, data.cases.identifier[number]);
   const row = element("tr", {}, element("td", {}, open), element("td", {}, data.cases.patient[number]));
-  row.append(element("td", {}, data.cases.size[number].toLocaleString("en", { maximumFractionDigits: 1 })));
+  row.append(element("td", {}, shownSize(number)));
   data.models.forEach((_, model) => {
     const value = valueOf(measure.name, model, number);
     const cell = element("td", {}, shownValue(value, measure));

@@ -12,7 +12,7 @@ async function drawCase() {
   const number = state.current;
   if (number === null) return;
   byId("case-name").textContent = data.cases.identifier[number];
-  byId("case-about").textContent = `patient ${data.cases.patient[number]} · ${data.cases.size[number].toLocaleString("en")} ${data.sizeUnit}`;
+  byId("case-about").textContent = `patient ${data.cases.patient[number]} · ${shownSize(number)} ${data.sizeUnit}`;
   try {
     const picture = await pictureOf(number);
     if (number !== state.current || picture === view.picture) return;
@@ -142,6 +142,7 @@ function drawOutlines() {
 
 function drawToggles() {
   const measure = measureNamed(state.measure);
+  byId("outlines-title").textContent = `Outlines, ${measure.title} ${measure.unit}`;
   byId("toggles").replaceChildren(
     ...outlined().map(({ name, colour, dashes }, index) => {
       const box = element("input", { type: "checkbox" });
@@ -152,7 +153,7 @@ function drawToggles() {
       stroke.style.setProperty("--colour", colour);
       stroke.style.setProperty("--dashes", dashes);
       line.append(stroke);
-      const value = index && state.current !== null ? `${measure.title} ${shownValue(valueOf(measure.name, index - 1, state.current), measure)}` : "";
+      const value = index && state.current !== null ? shownValue(valueOf(measure.name, index - 1, state.current), measure) : "";
       return element("label", {}, box, line, element("span", { title: name }, name), element("output", {}, value));
     }),
   );

@@ -13,7 +13,7 @@ import torch
 from nnunetv2_cipa.cluster.options import add_cluster_arguments, distributed, executor_from
 from nnunetv2_cipa.dataset_conversion.raw_dataset import Normalization
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.planning.plan import count_workload, duration_argument
+from nnunetv2_cipa.planning.plan import check_folds, count_workload, duration_argument
 from nnunetv2_cipa.planning.schedule import duration
 from nnunetv2_cipa.steps import Executor, Ledger, LocalExecutor, Runner, Step, locked
 from nnunetv2_cipa.training.planned import TRAIN_UNTIL
@@ -128,6 +128,7 @@ def run_pipeline(
         planned_already = is_planned_already(workspace, runner.ledger)
         runner.run(before)
         runner.run(places.distributed(graph.preparation(workspace, planned_already=planned_already)))
+        check_folds(workspace.preprocessed, choices.folds)
         left = None if deadline is None else deadline - time.time()
         runner.run([graph.plan_for_cipa(workspace, choices, left, planned_already=planned_already)])
         trainings = graph.trainings(workspace, choices, schedules_of(choices.trainers, workspace.plans_file))
@@ -153,8 +154,14 @@ def is_planned_already(workspace: Workspace, ledger: Ledger) -> bool:
 
 
 def _time_budget(workspace: Workspace, choices: Choices, deadline: float, capacity: int) -> TimeBudget:
+    times = read_planned_times(workspace.plans_file)
+    if not times.measured:
+        raise InputError(
+            f"{workspace.folder} was planned without a time budget, so nothing was measured. Leave --time-budget out, "
+            "or choose another folder with -o."
+        )
     workload = count_workload(workspace.preprocessed, workspace.raw, choices.folds)
-    return TimeBudget(deadline, read_planned_times(workspace.plans_file), workload, capacity)
+    return TimeBudget(deadline, times, workload, capacity)
 
 
 def _refuse_foreign(workspace: Workspace) -> None:

@@ -27,6 +27,7 @@ from .normalization import normalized
 from .schedule import Schedule, Timings, Workload, choose_schedule, duration, parse_duration
 from .timing import CONFIGURATION, measure, timings_content
 
+NNUNET_FOLDS = 5
 STOCK_PLANS, OWN_PLANS = "nnUNetPlans", "nnUNetCIPAPlans"
 
 
@@ -160,13 +161,22 @@ def count_workload(preprocessed: Path, raw: Path, folds: Sequence[int]) -> Workl
     Raises:
         InputError: there are no such folds; nnU-Net would make some up.
     """
+    check_folds(preprocessed, folds)
     splits = _read_json(preprocessed / "splits_final.json")
-    if beyond := [fold for fold in folds if not 0 <= fold < len(splits)]:
-        raise InputError(
-            f"{preprocessed / 'splits_final.json'} has the folds 0 to {len(splits) - 1}, but not {beyond}."
-        )
     validation = sum(len(splits[fold]["val"]) for fold in folds)
     return Workload(len(folds), validation, len(list((raw / "imagesTs").glob("*_0000.*"))))
+
+
+def check_folds(preprocessed: Path, folds: Sequence[int]) -> None:
+    """Refuse folds that the dataset does not have: nnU-Net would make some up. Without a file it has five.
+
+    Raises:
+        InputError: there are no such folds.
+    """
+    path = preprocessed / "splits_final.json"
+    number = len(_read_json(path)) if path.exists() else NNUNET_FOLDS
+    if beyond := [fold for fold in folds if not 0 <= fold < number]:
+        raise InputError(f"{preprocessed} has the folds 0 to {number - 1}, but not {beyond}.")
 
 
 def _data_identifier(plans: dict[str, Any]) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from nnunetv2_cipa.pipeline.source import Source
-from nnunetv2_cipa.pipeline.training_step import TrainingStep
 from nnunetv2_cipa.pipeline.workspace import open_workspace
 from nnunetv2_cipa.planning.schedule import Schedule, Timings
 from nnunetv2_cipa.planning.timing import timings_content
@@ -91,8 +90,8 @@ class FakeExecutor:
         (self.workspace.preprocessed / "splits_final.json").write_text(json.dumps(splits))
 
     def _plan(self):
-        trainers = {step.trainer for step in self.steps if isinstance(step, TrainingStep)}
-        write_plan(self.workspace.plans_file, *trainers, "nnUNetTrainer_planned", num_epochs=100)
+        measured = ["nnUNetTrainer_planned"] if "--time-budget" in self.steps[-1].options else []
+        write_plan(self.workspace.plans_file, *measured, num_epochs=100)
 
     def _best(self):
         models = [{"trainer": trainer, "configuration": "2d", "plans_identifier": "p"} for trainer in self.best]

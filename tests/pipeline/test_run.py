@@ -89,6 +89,17 @@ def test_with_a_time_budget_trainings_know_their_end(workspace):
     assert TRAIN_UNTIL not in executor.environments["find_best"]
 
 
+def test_a_budget_needs_a_plan_that_was_measured(workspace):
+    run(workspace)
+    with pytest.raises(InputError, match="was planned without a time budget"):
+        run(workspace, time_budget=36000.0)
+
+
+def test_folds_that_are_not_there_are_refused_before_training(workspace):
+    with pytest.raises(InputError, match=r"has the folds 0 to 4, but not \[6\]"):
+        run(workspace, choices=Choices(TRAINERS, (0, 6)))
+
+
 def test_steps_can_be_changed_for_other_places(workspace):
     executor = FakeExecutor(workspace, TRAINERS[:1])
     seen = []
@@ -104,10 +115,10 @@ def test_steps_can_be_changed_for_other_places(workspace):
 def test_a_planned_dataset_of_the_user_is_not_planned_again(users_workspace):
     users_workspace.preprocessed.mkdir(parents=True)
     (users_workspace.preprocessed / "nnUNetPlans.json").write_text("{}")
-    (users_workspace.preprocessed / "splits_final.json").write_text("[]")
+    (users_workspace.preprocessed / "splits_final.json").write_text("[{}, {}]")
     executor, _ = run(users_workspace)
     assert "plan" not in executor.names
-    assert (users_workspace.preprocessed / "splits_final.json").read_text() == "[]"
+    assert (users_workspace.preprocessed / "splits_final.json").read_text() == "[{}, {}]"
 
 
 def test_a_training_of_the_user_is_not_touched(users_workspace):

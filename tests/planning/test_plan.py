@@ -138,6 +138,10 @@ def test_what_is_missing_is_named(preprocessed, words, message):
 def test_folds_that_are_not_there_are_refused(preprocessed, tmp_path):
     with pytest.raises(InputError, match=r"has the folds 0 to 4, but not \[5, 7\]"):
         plan.count_workload(preprocessed, tmp_path, [0, 5, 7])
+    (preprocessed / "splits_final.json").unlink()
+    plan.check_folds(preprocessed, [0, 4])
+    with pytest.raises(InputError, match=r"but not \[5\]"):
+        plan.check_folds(preprocessed, [4, 5])
 
 
 def test_cases_are_counted(preprocessed, tmp_path):

@@ -35,7 +35,7 @@ import sys
 import nbclient, nbformat
 notebook = nbformat.read(sys.argv[1], as_version=4)
 try:
-    nbclient.NotebookClient(notebook, timeout=1200, kernel_name="python3").execute()
+    nbclient.NotebookClient(notebook, timeout=3000, kernel_name="python3").execute()
 finally:
     nbformat.write(notebook, sys.argv[2])
 """

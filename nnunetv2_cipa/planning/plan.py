@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -75,6 +76,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Make the plan, preprocess where the stock plan's data cannot be shared, measure, and print what came of it."""
+    start = time.monotonic()
     folder = _preprocessed_folder(arguments.d)
     target = folder / f"{arguments.overwrite_plans_name}.json"
     if target.name == f"{arguments.p}.json":
@@ -88,7 +90,7 @@ def run(arguments: Namespace) -> None:
     if _data_identifier(plans) != _data_identifier(stock):
         _preprocess(folder, plans["plans_name"], arguments.np)
     if arguments.time_budget is not None:
-        plans = _scheduled(target, plans, arguments)
+        plans = _scheduled(target, plans, arguments, start)
     print(f"\n{target}\n{_summary(plans)}")
     print(f"\nNext: nnUNetv2_train {arguments.d} {CONFIGURATION} FOLD -p {plans['plans_name']} -tr {arguments.tr[0]}")
 
@@ -126,8 +128,11 @@ def duration_argument(text: str) -> float:
         raise ArgumentTypeError(str(error)) from error
 
 
-def _scheduled(target: Path, plans: dict[str, Any], arguments: Namespace) -> dict[str, Any]:
-    """Measure the trainers, with smaller batches where memory does not suffice, and write the schedule to the plan."""
+def _scheduled(target: Path, plans: dict[str, Any], arguments: Namespace, start: float) -> dict[str, Any]:
+    """Measure the trainers, with smaller batches where memory does not suffice, and write the schedule to the plan.
+
+    The time budget counts from `start`, so that what planning itself takes is part of it.
+    """
     configuration = plans["configurations"][CONFIGURATION]
     trainers = list(dict.fromkeys(arguments.tr))
     timings: dict[str, Timings] = {}
@@ -143,7 +148,7 @@ def _scheduled(target: Path, plans: dict[str, Any], arguments: Namespace) -> dic
             timings.clear()
             _write(target, plans)
     workload = count_workload(target.parent, Path(nnUNet_raw.get() or "", target.parent.name), arguments.f)
-    schedule = choose_schedule(timings, workload, arguments.time_budget)
+    schedule = choose_schedule(timings, workload, arguments.time_budget - (time.monotonic() - start))
     configuration |= schedule.content()
     plans["cipa"] |= {"time_budget_seconds": arguments.time_budget, "measured_seconds": timings_content(timings)}
     _write(target, plans)

@@ -146,11 +146,11 @@ def test_two_at_once_are_refused(workspace):
         run(workspace)
 
 
-TRAINER = "nnUNetTrainerCIPA_forRuns"
+TRAINER = "nnUNetTrainer_forRuns"
 SHORT_TRAINER = f"""
-from nnunetv2_cipa.training.quick import nnUNetTrainerCIPA_quick
+from nnunetv2_cipa.training.quick import nnUNetTrainer_quick
 
-class {TRAINER}(nnUNetTrainerCIPA_quick):
+class {TRAINER}(nnUNetTrainer_quick):
     def __init__(self, plans, configuration, fold, dataset_json, device=None):
         super().__init__(plans, configuration, fold, dataset_json, device)
         self.num_epochs = 3

@@ -103,6 +103,19 @@ def test_a_time_budget_is_measured_and_planned(preprocessed, monkeypatch):
     assert plans["cipa"]["measured_seconds"]["nnUNetTrainer_planned"]["iteration"] == 0.1
 
 
+def test_measuring_is_part_of_the_time(preprocessed, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(plan.time, "monotonic", lambda: clock[0])
+
+    def measure(*words):
+        clock[0] += 3500.0
+        return FAST
+
+    monkeypatch.setattr(plan, "measure", measure)
+    with pytest.raises(InputError, match="2 min are too short"):
+        run("--time-budget", "3600s")
+
+
 def test_batches_that_do_not_fit_the_device_are_halved(preprocessed, monkeypatch):
     def measure(dataset, plans, trainer, fold, device):
         if made(preprocessed)["configurations"]["2d"]["batch_size"] > 2:

@@ -8,6 +8,7 @@ through Playwright. The page counts as open when the worst case's picture is in 
 """
 
 import argparse
+import resource
 import shutil
 import time
 from collections.abc import Iterator
@@ -45,12 +46,19 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.o.mkdir(parents=True)
     comparison = _comparison(arguments.o, arguments.cases, arguments.models)
-    started = time.perf_counter()
+    started, busy = time.perf_counter(), _processor_seconds()
     written = write_report(comparison, arguments.o / "report.html", num_processes=arguments.np)
     print(f"\n{arguments.cases} cases, {arguments.models} models, {SIZE}x{SIZE}")
     print(f"written in      {time.perf_counter() - started:.0f} s")
+    print(f"processor time  {_processor_seconds() - busy:.0f} s")
     _print_sizes(written)
     _print_times(written.page)
+
+
+def _processor_seconds() -> float:
+    """Of this process and of those it has started, as far as they have ended."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def _comparison(folder: Path, cases: int, models: int) -> Comparison:

@@ -6,12 +6,14 @@ from datetime import datetime, timezone
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
+from markupsafe import Markup
 from PIL import Image
 
 from nnunetv2_cipa.comparison import ComparedModel, Comparison, Costs, Curve, Images, Run, Settings
 from nnunetv2_cipa.comparison.published import PUBLISHED
 from nnunetv2_cipa.comparison.summarize import summarize
 from nnunetv2_cipa.evaluation import evaluate_folders
+from nnunetv2_cipa.report import plots
 
 MODELS = ("CIPA", "U-Net", "</script><b>x")
 SIZE = (40, 48)
@@ -66,6 +68,12 @@ def comparison(make_comparison, tmp_path_factory):
 def volumes(make_comparison, tmp_path_factory):
     """Two volumes, with spacing; values are HU and SUV."""
     return make_comparison(tmp_path_factory.mktemp("volumes"), ["ada_1", "bob_1"], volumes=True)
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Plots are prepared, but not drawn, which takes most of a small report's time."""
+    monkeypatch.setattr(plots, "inline_svg", lambda *_: Markup("<svg></svg>"))
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,10 @@ import io
 
 import numpy as np
 import pytest
+from markupsafe import Markup
 from PIL import Image
 
-from nnunetv2_cipa.report import page
+from nnunetv2_cipa.report import page, plots
 from nnunetv2_cipa.report.page import write_report
 
 PLACE = """() => {
@@ -29,6 +30,7 @@ def volumes_page(volumes, tmp_path_factory):
     """With the cases in files beside the page, whose name has characters that mean something in URLs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(page, "MOST_EMBEDDED_BYTES", 100)
+        patch.setattr(plots, "inline_svg", lambda *_: Markup("<svg></svg>"))  # those of slices are looked at
         return write_report(volumes, tmp_path_factory.mktemp("beside") / "report #1 100%.html").page
 
 
@@ -299,6 +301,8 @@ def test_volumes_have_slices_windows_in_hounsfield_units_and_files_beside_the_pa
     assert float(tab.locator("#width").input_value()) == 400
     tab.get_by_role("button", name="Lung").click()
     assert float(tab.locator("#level").input_value()) == -600
+    assert tab.locator("#upper-value").inner_text() == "9.5"
+    tab.locator("#upper").evaluate("one => { one.value = 5.5; one.dispatchEvent(new Event('input')); }")
     press(tab, "ArrowUp", "ArrowUp", "ArrowUp")
     assert tab.locator("#slice-number").inner_text() == "3 of 3 (no. 4)"
     press(tab, "ArrowDown")
@@ -307,6 +311,7 @@ def test_volumes_have_slices_windows_in_hounsfield_units_and_files_beside_the_pa
     press(tab, "End")
     tab.locator("#slice-number", has_text="1 of 3").wait_for()
     assert float(tab.locator("#level").input_value()) == -600  # as it was left
+    assert tab.locator("#upper-value").inner_text() == tab.locator("#scale-top").inner_text() == "5.5"
 
 
 def test_a_case_whose_file_is_gone_is_named(browser, volumes_page):

@@ -98,6 +98,7 @@ def test_names_are_never_markup(report):
     assert report[1].count("<script") == 7 + 2
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_parts_without_content_are_left_out(make_comparison, tmp_path):
     alone = make_comparison(tmp_path, ["ada_1", "ada_2"], models=("only",))
     bare = replace(alone, models=(replace(alone.models[0], costs=None, curves=()),), published=(), images=None)
@@ -107,6 +108,7 @@ def test_parts_without_content_are_left_out(make_comparison, tmp_path):
         assert part not in text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_large_report_has_its_cases_beside_it(comparison, tmp_path, monkeypatch):
     monkeypatch.setattr(page, "MOST_EMBEDDED_BYTES", 100)
     written = write_report(comparison, tmp_path / "my report #1.html")
@@ -118,6 +120,7 @@ def test_a_large_report_has_its_cases_beside_it(comparison, tmp_path, monkeypatc
     assert 'id="case-0"' not in text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_nothing_is_overwritten_unasked(comparison, tmp_path, monkeypatch):
     output = tmp_path / "report.html"
     output.write_text("mine")

@@ -32,6 +32,7 @@ def test_from_a_comparison_to_a_page(file, tmp_path):
     assert (tmp_path / "new" / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_says_so_where_images_are_not_known(comparison, tmp_path, capsys):
     replace(comparison, images=None).to_json(tmp_path / "comparison.json")
     words = ["report", "-i", str(tmp_path / "comparison.json"), "-o", str(tmp_path / "report.html"), "-np", "1"]

@@ -22,6 +22,7 @@ function svgElement(tag, attributes) {
 }
 
 const modelColour = (model) => `var(--model-${model % MODEL_COLOURS})`;
+const modelDashes = (model) => DASHES[(model + Math.floor(model / MODEL_COLOURS)) % DASHES.length];
 const measureNamed = (name) => data.measures.find((measure) => measure.name === name);
 const valueOf = (measure, model, number) => data.values[measure][model][number];
 

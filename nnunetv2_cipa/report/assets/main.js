@@ -85,6 +85,7 @@ function connectViewer() {
   byId("level").oninput = byId("width").oninput = () => setWindow(Number(byId("level").value), Number(byId("width").value));
   byId("upper").oninput = (event) => {
     view.upper = Number(event.target.value);
+    view.isUpperChosen = true;
     drawWindows();
   };
   byId("opacity").oninput = () => {

@@ -4,9 +4,9 @@ const HOUNSFIELD_BELOW = -200; // values below it are taken for Hounsfield units
 const ZOOM_STEP = 1.25;
 const MOST_ZOOM = 40;
 
-const view = { picture: null, slice: 0, level: 127.5, width: 255, upper: 255, ranges: "", box: null, hidden: new Set(), ct: true, pet: true, grey: [] };
+const view = { picture: null, slice: 0, level: 127.5, width: 255, upper: 255, isUpperChosen: false, ranges: "", box: null, hidden: new Set(), ct: true, pet: true, grey: [] };
 
-const outlined = () => [REFERENCE, ...data.models.map((name, model) => ({ name, colour: modelColour(model), dashes: DASHES[model % DASHES.length] }))];
+const outlined = () => [REFERENCE, ...data.models.map((name, model) => ({ name, colour: modelColour(model), dashes: modelDashes(model) }))];
 
 async function drawCase() {
   const number = state.current;
@@ -54,7 +54,7 @@ function setRanges(picture) {
   Object.assign(byId("width"), hounsfield ? { min: 20, max: 2500, step: 10 } : { min: step(ct), max: ct[1] - ct[0], step: step(ct) });
   Object.assign(byId("upper"), { min: step(pet), max: pet[1], step: step(pet) });
   if (view.ranges !== kind) setWindow(...(hounsfield ? CT_PRESETS[0].slice(1) : [(ct[0] + ct[1]) / 2, ct[1] - ct[0]]));
-  if (petKind === "values" || view.petKind !== petKind) view.upper = pet[1];
+  if (!view.isUpperChosen || view.petKind !== petKind) view.upper = pet[1];
   view.ranges = kind;
   view.petKind = petKind;
   drawPresets(hounsfield, ct);
@@ -190,6 +190,7 @@ function drawRank() {
 function drawBox() {
   const { width, height, pixel } = view.picture;
   const { x, y, zoom } = view.box ?? { x: width / 2, y: (height * pixel) / 2, zoom: 1 };
+  byId("stage").style.touchAction = view.box ? "none" : "pan-y"; // a finger moves what is enlarged, else the page
   byId("picture").setAttribute("viewBox", [x - width / 2 / zoom, y - (height * pixel) / 2 / zoom, width / zoom, (height * pixel) / zoom].join(" "));
 }
 

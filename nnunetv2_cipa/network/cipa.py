@@ -12,6 +12,7 @@ from nnunetv2_cipa.network.encoder import PATCH, Encoder
 from nnunetv2_cipa.network.variants import VARIANTS, VariantName
 
 MODALITIES = ("CT", "PET")
+STAGES = 4
 
 
 class CIPA(nn.Module):
@@ -41,16 +42,15 @@ class CIPA(nn.Module):
         use_dcim: bool = True,
     ) -> None:
         super().__init__()
-        height, width = _checked_patch_size(patch_size)
+        self.patch_size = _checked_patch_size(patch_size)
         if variant not in VARIANTS:
             raise ValueError(f"variant {variant!r} is unknown; choose one of {', '.join(VARIANTS)}")
         if num_classes < 1:
             raise ValueError(f"num_classes must be at least 1, found {num_classes}")
-        self.patch_size = (height, width)
         self.encoder = Encoder(VARIANTS[variant])
         channels = VARIANTS[variant].stage_channels
-        sizes = _stage_sizes(height, width, len(channels))
-        self.crm = nn.ModuleList(CRM(h * w) for h, w in sizes) if use_crm else None
+        maps = stage_sizes(self.patch_size)
+        self.crm = nn.ModuleList(CRM(height * width) for height, width in maps) if use_crm else None
         self.dcim = nn.ModuleList(DCIM(stage) for stage in channels) if use_dcim else None
         self.decoder = Decoder(channels, num_classes)
         self.channel_order: Tensor
@@ -85,10 +85,10 @@ def _checked_patch_size(patch_size: Sequence[int]) -> tuple[int, int]:
     return size[0], size[1]
 
 
-def _stage_sizes(height: int, width: int, stages: int) -> list[tuple[int, int]]:
-    """Height and width of the encoder's maps: a quarter (rounded down), then halves (rounded up)."""
-    sizes = [(height // PATCH, width // PATCH)]
-    while len(sizes) < stages:
-        h, w = sizes[-1]
-        sizes.append((-(-h // 2), -(-w // 2)))
+def stage_sizes(patch_size: tuple[int, int]) -> list[tuple[int, int]]:
+    """Height and width of the encoder's four maps: a quarter (rounded down), then halves (rounded up)."""
+    sizes = [(patch_size[0] // PATCH, patch_size[1] // PATCH)]
+    while len(sizes) < STAGES:
+        height, width = sizes[-1]
+        sizes.append((-(-height // 2), -(-width // 2)))
     return sizes

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import torch.nn.functional as F
 from torch import Tensor
 
+from nnunetv2_cipa.network import stage_sizes
 from nnunetv2_cipa.network.encoder import PATCH
 
 Grid = tuple[int, int]
@@ -24,12 +25,6 @@ def square_patch_size(positions: int) -> int | None:
     return side * PATCH if side * side == positions and side else None
 
 
-def stage_grid(patch_size: Grid, stage: int) -> Grid:
-    """Height and width of the encoder's map at a stage from 0 on: a quarter (rounded down), then halves (up)."""
-    scale = 2**stage
-    return -(-(patch_size[0] // PATCH) // scale), -(-(patch_size[1] // PATCH) // scale)
-
-
 def resample_crm(weights: Mapping[str, Tensor], source: Grid, target: Grid) -> dict[str, Tensor]:
     """Interpolate CRM's weights per position from a network for the `source` patch size to one for `target`.
 
@@ -45,7 +40,7 @@ def resample_crm(weights: Mapping[str, Tensor], source: Grid, target: Grid) -> d
     resampled = {}
     for name, value in weights.items():
         stage = int(name.split(".")[1])
-        old, new = stage_grid(source, stage), stage_grid(target, stage)
+        old, new = stage_sizes(source)[stage], stage_sizes(target)[stage]
         field = value.reshape(1, -1, *old)
         scaled = F.interpolate(field, new, mode="bilinear", align_corners=False, antialias=True)
         ratio = math.prod(old) / math.prod(new) if name.endswith(_SUMMED) else 1.0

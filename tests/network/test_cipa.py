@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from nnunetv2_cipa.network import CIPA, VARIANTS, Variant
+from nnunetv2_cipa.network import CIPA, VARIANTS, Variant, stage_sizes
 from nnunetv2_cipa.network.recomputed import set_recompute
 
 
@@ -106,3 +106,18 @@ def test_compiles_without_a_graph_break(monkeypatch, recompute):
     backend = "aot_eager" if recompute else "eager"
     torch.compile(network, fullgraph=True, backend=backend)(torch.randn(2, 2, 64, 64)).square().mean().backward()
     assert network.encoder.patch_embedding.projection.weight.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("patch_size", "sizes"),
+    [
+        ((128, 128), [(32, 32), (16, 16), (8, 8), (4, 4)]),
+        ((224, 192), [(56, 48), (28, 24), (14, 12), (7, 6)]),
+        ((62, 100), [(15, 25), (8, 13), (4, 7), (2, 4)]),
+    ],
+)
+def test_stage_sizes(patch_size, sizes):
+    assert stage_sizes(patch_size) == sizes
+    with torch.device("meta"):
+        crm = CIPA(patch_size).crm
+    assert [height * width for height, width in sizes] == [stage.token_norm.weight.numel() for stage in crm]

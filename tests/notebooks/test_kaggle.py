@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import venv
 import zipfile
 from pathlib import Path
@@ -17,6 +19,8 @@ from nnunetv2_cipa.submission import read_sample
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "notebooks" / "kaggle.ipynb"
 PACKAGED = ("LICENSE", "NOTICE", "README.md", "pyproject.toml", "build_backend", "dataset_conversion", "nnunetv2_cipa")
+
+OPTIONS = ("--trainers", "nnUNetTrainerCIPA_moment", "--folds", "0", "-device", "cpu")
 
 TRAINER = '''
 from nnunetv2_cipa.training.quick import nnUNetTrainerCIPA_quick
@@ -96,51 +100,53 @@ def _make_wheel(folder):
         wheel.writestr(f"{info}/RECORD", "")
 
 
-@pytest.fixture(scope="module")
-def execute(kaggle):
-    """A function that executes the notebook in a working folder and returns its outputs as one text."""
-
-    def executed(working, **settings):
-        working.mkdir()
-        inherited = {
-            k: v for k, v in os.environ.items() if not k.startswith(("nnUNet_", "PIP_", "PYTHON", "VIRTUAL_ENV"))
-        }
-        few = {"nnUNet_n_proc_DA": "1", "nnUNet_def_n_proc": "1", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-        paths = {"DATA": "data", "WHEELS": "wheels", "SAMPLE": "sample.csv"}
-        settings = {**{name: kaggle / path for name, path in paths.items()}, "WORKING": working, **settings}
-        environment = {
-            **inherited,
-            **few,
-            **{f"CIPA_{name}": str(value) for name, value in settings.items()},
-            "CIPA_OPTIONS": "--trainers nnUNetTrainerCIPA_moment --folds 0 -device cpu",
-            "nnUNet_extTrainer": str(kaggle / "trainers"),
-            "JUPYTER_DATA_DIR": str(kaggle / "jupyter"),
-            "IPYTHONDIR": str(kaggle / "ipython"),
-            "PIP_CONFIG_FILE": os.devnull,
-            "PATH": os.pathsep.join((str(kaggle / "venv" / "bin"), os.environ["PATH"])),
-        }
-        output = working / "executed.ipynb"
-        run(kaggle / "venv" / "bin" / "python", "-c", EXECUTE, NOTEBOOK, output, env=environment, cwd=working)
-        cells = nbformat.read(output, as_version=4).cells
-        return "".join(part.get("text", "") for cell in cells for part in cell.get("outputs", ()))
-
-    return executed
+def _environment(kaggle, **settings):
+    """Variables as for the notebook, in a shell where nothing of nnU-Net's or pip's is set."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("nnUNet_", "PIP_", "PYTHON", "VIRTUAL_ENV"))}
+    few = {"nnUNet_n_proc_DA": "1", "nnUNet_def_n_proc": "1", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+    return {
+        **inherited,
+        **few,
+        **{f"CIPA_{name}": str(value) for name, value in settings.items()},
+        "nnUNet_extTrainer": str(kaggle / "trainers"),
+        "JUPYTER_DATA_DIR": str(kaggle / "jupyter"),
+        "IPYTHONDIR": str(kaggle / "ipython"),
+        "PIP_CONFIG_FILE": os.devnull,
+        "PATH": os.pathsep.join((str(kaggle / "venv" / "bin"), os.environ["PATH"])),
+    }
 
 
-def test_from_data_to_submission_and_on_from_there(kaggle, execute):
-    said = execute(kaggle / "first")
+def _stop_after_conversion(kaggle, run_folder):
+    """What an earlier version leaves that was stopped while planning."""
+    command = (sys.executable, "-m", "nnunetv2_cipa.cli", "run", "-i", kaggle / "data", "-o", run_folder, *OPTIONS)
+    ledger = run_folder / "steps.jsonl"
+    environment = _environment(kaggle)
+    with (kaggle / "earlier.log").open("w") as log:
+        process = subprocess.Popen([*map(str, command)], env=environment, stdout=log, stderr=subprocess.STDOUT)
+        while process.poll() is None and not (ledger.exists() and '"step": "plan"' in ledger.read_text()):
+            time.sleep(0.2)
+        process.terminate()
+    assert process.wait() == 128 + signal.SIGTERM, (kaggle / "earlier.log").read_text()
+
+
+def test_from_data_to_submission_going_on_from_an_earlier_version(kaggle):
+    working, executed = kaggle / "working", kaggle / "executed.ipynb"
+    _stop_after_conversion(kaggle, working / "run")
+    working.rename(kaggle / "earlier")
+    working.mkdir()
+    paths = {"DATA": "data", "WHEELS": "wheels", "SAMPLE": "sample.csv", "EARLIER": "earlier", "WORKING": "working"}
+    settings = {name: kaggle / path for name, path in paths.items()}
+    environment = _environment(kaggle, **settings, OPTIONS=" ".join(OPTIONS))
+    run(kaggle / "venv" / "bin" / "python", "-c", EXECUTE, NOTEBOOK, executed, env=environment, cwd=working)
+
+    cells = nbformat.read(executed, as_version=4).cells
+    said = "".join(part.get("text", "") for cell in cells for part in cell.get("outputs", ()))
     assert f"{kaggle}/venv/lib" in said, "the project was not installed from the wheels"
-    submission = read_sample(kaggle / "first" / "submission.csv")
-    sample = read_sample(kaggle / "sample.csv")
-    assert (submission.columns, submission.ids) == (sample.columns, sample.ids)
-    steps = kaggle / "first" / "run" / "steps.jsonl"
-    assert said.count("done before") == 0
-
-    said = execute(kaggle / "second", EARLIER=kaggle / "first")
     assert "Going on from" in said
-    assert "train_nnUNetTrainerCIPA_moment_fold0: done before" in said
-    assert (kaggle / "second" / "run" / "steps.jsonl").read_text() == steps.read_text()
-    assert (kaggle / "second" / "submission.csv").read_text() == (kaggle / "first" / "submission.csv").read_text()
+    assert "convert: done before" in said
+    assert said.count("done before") == 1
+    submission, sample = read_sample(working / "submission.csv"), read_sample(kaggle / "sample.csv")
+    assert (submission.columns, submission.ids) == (sample.columns, sample.ids)
 
 
 def test_the_notebook_is_kept_without_outputs():

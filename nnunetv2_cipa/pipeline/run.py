@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+import psutil
 import torch
 
 from nnunetv2_cipa.cluster.options import add_cluster_arguments, distributed, executor_from
@@ -30,6 +31,8 @@ from .workspace import Workspace, open_workspace
 
 TRAINERS = ("nnUNetTrainerCIPA", "nnUNetTrainer")
 CLAIM = "run.json"
+SECONDS_TO_STOP = 15.0
+"""At the end of a time budget: a step has ten seconds to end itself."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -80,7 +83,9 @@ def run(arguments: Namespace) -> None:
         print_estimates(workspace, choices, arguments.time_budget)
         return
     places = Places(lambda: executor_from(arguments, workspace.folder), lambda steps: distributed(steps, arguments))
-    best = run_pipeline(workspace, choices, time_budget=arguments.time_budget, places=places)
+    started = psutil.Process().create_time()  # what was imported until here has taken time, too
+    deadline = None if arguments.time_budget is None else started + arguments.time_budget - SECONDS_TO_STOP
+    best = run_pipeline(workspace, choices, deadline=deadline, places=places)
     _print_result(workspace, best)
 
 
@@ -101,7 +106,7 @@ def run_pipeline(
     workspace: Workspace,
     choices: Choices,
     *,
-    time_budget: float | None = None,
+    deadline: float | None = None,
     places: Places = Places(),
     before: Sequence[Step] = (),
 ) -> BestModel:
@@ -110,16 +115,15 @@ def run_pipeline(
     Args:
         workspace: places and device.
         choices: trainers, folds and normalisation.
-        time_budget: seconds from now until everything is stopped.
+        deadline: when everything is stopped, in seconds since 1970; schedules are made to end before.
         places: where the steps are executed.
         before: steps that make the data.
 
     Raises:
         InputError: the folder is another run's or something else, another run is at work, or a step failed.
         StoppedBySignal: SIGTERM or SIGINT came.
-        TimeIsUp: the time budget is spent.
+        TimeIsUp: the deadline came.
     """
-    deadline = None if time_budget is None else time.time() + time_budget
     _refuse_foreign(workspace)
     with locked(workspace.folder):
         _claim(workspace)

@@ -11,8 +11,10 @@ FEWEST_EPOCHS = 20
 """So that the learning rate falls in steps, and an interrupted training loses little."""
 
 MARGIN = 0.1
-SECONDS_FOR_COMMANDS = 60.0
-"""Kept for starting the commands after a training, for each trainer."""
+COMMANDS_AFTER_TRAININGS = 7
+"""Selection, ensembling, postprocessing, submission, measures, comparison and report; each takes time to start."""
+
+SECONDS_FOR_REPORTING = 60.0
 
 
 @dataclass(frozen=True)
@@ -115,10 +117,11 @@ def seconds_after_trainings(timings: Mapping[str, Timings], workload: Workload) 
     pairs = len(timings) * (len(timings) - 1) / 2
     merged = workload.validation_cases * (2 + pairs) + workload.test_cases * 2
     predicted = workload.test_cases * workload.folds
-    return sum(
-        predicted * timing.case + timing.prediction_start + merged * timing.merge + SECONDS_FOR_COMMANDS
-        for timing in timings.values()
+    cases = sum(
+        predicted * timing.case + timing.prediction_start + merged * timing.merge for timing in timings.values()
     )
+    start = max(timing.prediction_start for timing in timings.values())
+    return cases + COMMANDS_AFTER_TRAININGS * start + SECONDS_FOR_REPORTING
 
 
 def duration(seconds: float) -> str:

@@ -80,7 +80,7 @@ def test_changed_data_are_worked_on_again(workspace):
 
 def test_with_a_time_budget_trainings_know_their_end(workspace):
     start = time.time()
-    executor, _ = run(workspace, time_budget=36000.0)
+    executor, _ = run(workspace, deadline=time.time() + 36000)
     options = next(step for step in executor.steps if step.name == "plan_for_CIPA").options
     assert 35000 < float(options[options.index("--time-budget") + 1].rstrip("s")) <= 36000
     trainings = [name for name in executor.names if name.startswith("train")]
@@ -92,7 +92,7 @@ def test_with_a_time_budget_trainings_know_their_end(workspace):
 def test_a_budget_needs_a_plan_that_was_measured(workspace):
     run(workspace)
     with pytest.raises(InputError, match="was planned without a time budget"):
-        run(workspace, time_budget=36000.0)
+        run(workspace, deadline=time.time() + 36000)
 
 
 def test_folds_that_are_not_there_are_refused_before_training(workspace):

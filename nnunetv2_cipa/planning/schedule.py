@@ -90,10 +90,9 @@ def choose_schedule(timings: Mapping[str, Timings], workload: Workload, seconds:
     """
     after = seconds_besides_epochs(timings, workload)
     per_epochs = (seconds * (1 - MARGIN) - after) / workload.folds
-    longest = NNUNET_EPOCHS
     full = Schedule(1).seconds(_total(timings))
     if (epochs := math.floor(per_epochs / full)) >= FEWEST_EPOCHS:
-        return Schedule(min(epochs, longest))
+        return Schedule(min(epochs, NNUNET_EPOCHS))
     for iterations in range(NNUNET_ITERATIONS, 0, -1):
         schedule = Schedule(FEWEST_EPOCHS, iterations, math.ceil(iterations / 5))
         if schedule.seconds(_total(timings)) <= per_epochs:

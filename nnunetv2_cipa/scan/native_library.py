@@ -48,7 +48,8 @@ def forward(
     delta_bias: Tensor,
     delta_weight: Tensor | None,
     softplus: bool,
-) -> Tensor:
+    for_backward: bool,
+) -> tuple[Tensor, Tensor]:
     """Scan maps and sum the K orders by position, in float32.
 
     Args:
@@ -61,19 +62,36 @@ def forward(
         delta_bias: (K, D).
         delta_weight: (K, D, R), by which each order's delta is multiplied, or None.
         softplus: whether dt is softplus(delta + delta_bias) or delta + delta_bias.
+        for_backward: whether to keep some states for `backward`.
 
     Returns:
-        y (B, H, W, D), contiguous.
+        y (B, H, W, D), contiguous, and the kept states, of `kept_shape`.
     """
     inputs = _Inputs(x, delta, A, B, C, D, delta_bias, delta_weight, softplus)
     y = torch.empty(x.shape, dtype=torch.float32)
+    kept = torch.empty(kept_shape(x, A, for_backward), dtype=torch.float32)
     if y.numel():
-        _check(_library().scan_forward(inputs.sizes, inputs.addresses, ctypes.c_void_p(y.data_ptr())))
-    return y
+        _check(
+            _library().scan_forward(
+                inputs.sizes, inputs.addresses, _address(y), _address(kept if for_backward else None)
+            )
+        )
+    return y, kept
+
+
+def kept_shape(x: Tensor, A: Tensor, for_backward: bool) -> tuple[int, ...]:
+    """Shape of the states that `forward` keeps: (K, B, channels / block, positions / chunk, N, block), rounded up."""
+    if not for_backward:
+        return (0,)
+    block, chunk = _library().scan_block(), _library().scan_chunk()
+    batch, height, width, channels = x.shape
+    directions, _, states = A.shape
+    return directions, batch, -(-channels // block), -(-(height * width) // chunk), states, block
 
 
 def backward(
     grad_y: Tensor,
+    kept: Tensor,
     x: Tensor,
     delta: Tensor,
     A: Tensor,
@@ -84,7 +102,7 @@ def backward(
     delta_weight: Tensor | None,
     softplus: bool,
 ) -> list[Tensor]:
-    """The gradients of `forward`'s tensors, float32 and contiguous, for the gradient of its y (B, H, W, D).
+    """The gradients of `forward`'s tensors, float32 and contiguous, from that of its y (B, H, W, D) and what it kept.
 
     With a `delta_weight`, the second is that of its products with delta, (K, B, H, W, D); its own is not among them.
     """
@@ -94,8 +112,8 @@ def backward(
     shapes[1] = torch.Size((A.shape[0], *x.shape))
     gradients = [torch.zeros(shape) if not x.numel() else torch.empty(shape) for shape in shapes]
     if x.numel():
-        address = ctypes.c_void_p(grad_y.data_ptr())
-        _check(_library().scan_backward(inputs.sizes, inputs.addresses, address, _addresses(gradients)))
+        addresses = (_address(kept), _address(grad_y), _addresses(gradients))
+        _check(_library().scan_backward(inputs.sizes, inputs.addresses, *addresses))
     return gradients
 
 
@@ -164,7 +182,11 @@ def _position_stride(tensor: Tensor) -> int:
 
 
 def _addresses(tensors: Sequence[Tensor | None]) -> ctypes.Array[ctypes.c_void_p]:
-    return (ctypes.c_void_p * len(tensors))(*(None if tensor is None else tensor.data_ptr() for tensor in tensors))
+    return (ctypes.c_void_p * len(tensors))(*(_address(tensor) for tensor in tensors))
+
+
+def _address(tensor: Tensor | None) -> ctypes.c_void_p:
+    return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
 
 
 def _library() -> ctypes.CDLL:

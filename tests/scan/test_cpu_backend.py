@@ -159,10 +159,10 @@ class TestProcesses:
             shapes = (2, 8, 8, 64), (4, 2, 8, 8, 64), (4, 64, 16), (2, 8, 8, 4, 16), (2, 8, 8, 4, 16), (4, 64), (4, 64)
             tensors = [torch.rand(shape, generator=random) for shape in shapes]
             tensors[2].neg_()
-            y = cpu_scan(*tensors, None, True)
+            y = cpu_scan(*tensors, None, True, False)[0]
             child = os.fork()
             if child == 0:
-                os._exit(0 if torch.equal(cpu_scan(*tensors, None, True), y) else 1)
+                os._exit(0 if torch.equal(cpu_scan(*tensors, None, True, False)[0], y) else 1)
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         """
         subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
@@ -182,7 +182,7 @@ class TestProcesses:
             for threads in (1, 3):
                 sizes = (ctypes.c_int64 * 16)(1, 3, 3, channels, 1, 1, 0, channels, channels, 0, 1, 1, 1, 1, 0, threads)
                 outputs.append(floats(channels * 9))
-                assert library.scan_forward(sizes, addresses, outputs[-1]) == 0
+                assert library.scan_forward(sizes, addresses, outputs[-1], None) == 0
             assert list(outputs[0]) == list(outputs[1]) and outputs[0][0] == 0.5**4  # the first position's delta x B C
         """
         subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
@@ -206,16 +206,28 @@ class TestLayout:
         assert torch.equal(scan_2d(x, delta, A, B, C, D, bias), plain)
 
 
-def test_operators_are_well_made(map_arguments):
+@pytest.mark.parametrize("rank", [0, 2])
+def test_operators_are_well_made(map_arguments, rank):
+    tensors = map_arguments(rank=rank, dtype=torch.float32)
+    weight = [] if rank else [None]
+    y, kept = cpu_scan(*tensors, *weight, True, True)
+    torch.library.opcheck(cpu_scan_backward, (torch.ones_like(y), kept, *tensors, *weight, True))
+    for tensor in tensors:
+        tensor.requires_grad_()
+    torch.library.opcheck(cpu_scan, (*tensors, *weight, True, True))
+
+
+def test_states_are_kept_only_for_a_backward_pass(map_arguments):
     tensors = map_arguments(dtype=torch.float32)
-    torch.library.opcheck(cpu_scan_backward, (torch.ones_like(tensors[0]), *tensors, None, True))
-    torch.library.opcheck(cpu_scan, (*(tensor.requires_grad_() for tensor in tensors), None, True))
-
-
-def test_operators_are_well_made_for_a_rank_too(map_arguments):
-    tensors = map_arguments(rank=2, dtype=torch.float32)
-    torch.library.opcheck(cpu_scan_backward, (torch.ones_like(tensors[0]), *tensors, True))
-    torch.library.opcheck(cpu_scan, (*(tensor.requires_grad_() for tensor in tensors), True))
+    kept = []
+    hooks = torch.autograd.graph.saved_tensors_hooks(
+        lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor
+    )
+    with hooks:
+        scan_2d(*tensors)
+        assert kept == []
+        scan_2d(*(tensor.requires_grad_() for tensor in tensors))
+    assert (4, 2, 1, 1, 4, 16) in {tuple(tensor.shape) for tensor in kept}
 
 
 def test_it_is_chosen_for_float32_on_the_processor():

@@ -1,6 +1,6 @@
-// The backward scan of one direction, for a group of channel blocks. States are recomputed: a first pass keeps the state
-// at the start of each chunk; then, from the last chunk to the first, the chunk's states are recomputed and a third pass
-// walks back through it. As forward, a chunk is taken through all blocks of the group before the next.
+// The backward scan of one direction, for a group of channel blocks. The forward scan has kept the states at the start of
+// each chunk; from the last chunk to the first, the others are recomputed, then the chunk is walked back through. As
+// forward, a chunk is taken through all blocks of the group before the next.
 
 // Writes or adds dL/dB or dL/dC of one position: for each state, the sum over the block's channels.
 template <int kStates>
@@ -14,16 +14,10 @@ SCAN_INLINE void put_sums(float* to, const float* lanes, int64_t states, bool ad
 
 // What a block carries from chunk to chunk; in rows of kBlock floats, one for each state.
 struct BlockState {
-  float* checkpoints;  // the states at the start of each chunk
-  float* carry;        // dL/dh of the step after
-  float* change;       // exp(dt A) - 1 of the step after
+  float* carry;   // dL/dh of the step after
+  float* change;  // exp(dt A) - 1 of the step after
 
-  static int64_t floats(const Problem& f) { return (chunks(f) + 2) * f.states * kBlock; }
-
-  BlockState(const Problem& f, float* memory)
-      : checkpoints(memory),
-        carry(checkpoints + chunks(f) * f.states * kBlock),
-        change(carry + f.states * kBlock) {}
+  BlockState(const Problem& f, float* memory) : carry(memory), change(memory + f.states * kBlock) {}
 };
 
 // The working memory of one block in one chunk.
@@ -62,20 +56,10 @@ class BackwardChunk {
         grad_delta_(f.grad_delta + (f.direction * f.batch + item) * f.length * f.channels + block * kBlock),
         grad_B_(f.grad_B + group * f.group_step + item * f.length * f.position_step),
         grad_C_(f.grad_C + group * f.group_step + item * f.length * f.position_step),
+        checkpoints_(f.checkpoints + checkpoints_at(f, f.direction, item, block)),
         kept_(f, block_state),
         work_(scan_.states, scratch) {
     scan_.prepare(rows_);
-  }
-
-  // The states at the start of the chunk after, from those at the start of this.
-  void checkpoint(int64_t chunk) {
-    const float* from = kept_.checkpoints + chunk * row_;
-    float* __restrict to = kept_.checkpoints + (chunk + 1) * row_;
-    copy(to, from, scan_.states);
-    for (int64_t j = 0; j < rows_.count; ++j) {
-      if (j < rows_.next_count) scan_.fetch(rows_.next[j]);
-      scan_.advance(rows_, j, to, [](int64_t, const auto&, const auto&, const auto&, const auto&) {});
-    }
   }
 
   // Writes the gradients of the chunk's positions; adds to `weights`: a row for each state's A, then D's and delta_bias'.
@@ -100,7 +84,7 @@ class BackwardChunk {
 
   // What the way back needs of this chunk.
   void recompute(int64_t chunk) {
-    copy(work_.state, kept_.checkpoints + chunk * row_, scan_.states);
+    copy(work_.state, checkpoints_ + chunk * row_, scan_.states);
     copy(work_.change + rows_.count * row_, kept_.change, scan_.states);
     for (int64_t j = 0; j < rows_.count; ++j) {
       if (j < rows_.next_count) fetch(rows_.next[j]);
@@ -174,6 +158,7 @@ class BackwardChunk {
   const bool add_;     // to the group's sums, which its first block writes
   const float* grad_y_;
   float *grad_x_, *grad_delta_, *grad_B_, *grad_C_;
+  const float* checkpoints_;
   const BlockState kept_;
   const Workspace work_;
   Block sums_[2];  // this chunk's gradients of D and delta_bias
@@ -190,43 +175,34 @@ class BackwardItem {
         end_(first_of(f.blocks, group + 1, f.groups)),
         weights_(f.grad_weights + part * f.blocks * (f.states + 2) * kBlock),
         states_(scratch),
-        steps_(states_ + blocks_in_group(f) * BlockState::floats(f)),
+        steps_(states_ + blocks_in_group(f) * 2 * f.states * kBlock),
         work_(steps_ + steps_scratch(f)),
         rows_(f, f.direction, item, steps_ + 2 * kChunk * kBlock) {}
 
   void run() {
-    for (int64_t block = first_; block < end_; ++block) {
-      const BlockState kept(f_, state_of(block));
-      clear(kept.checkpoints, f_.states);
-      clear(kept.carry, 2 * f_.states);
-    }
+    clear(states_, (end_ - first_) * 2 * f_.states);
     const int64_t last = (f_.length - 1) / kChunk;
-    for (int64_t chunk = 0; chunk < last; ++chunk) {
-      rows_.read(chunk * kChunk, (chunk + 1) * kChunk);
-      for (int64_t block = first_; block < end_; ++block)
-        with_chunk(block, [=](auto&& work) { work.checkpoint(chunk); });
-    }
     for (int64_t chunk = last; chunk >= 0; --chunk) {
       rows_.read(chunk * kChunk, (chunk - 1) * kChunk);
       for (int64_t block = first_; block < end_; ++block)
-        with_chunk(block, [=](auto&& work) { work.run(chunk, weights_ + block * (f_.states + 2) * kBlock); });
+        run_chunk(block, chunk);
     }
   }
 
  private:
-  float* state_of(int64_t block) const { return states_ + (block - first_) * BlockState::floats(f_); }
+  float* state_of(int64_t block) const { return states_ + (block - first_) * 2 * f_.states * kBlock; }
 
-  template <class Use>
-  void with_chunk(int64_t block, const Use& use) {
-    if ((block + 1) * kBlock > f_.channels) return use(make<0, false>(block));
-    if (f_.states == 16) return use(make<16, true>(block));
-    if (f_.states == 4) return use(make<4, true>(block));
-    return use(make<0, true>(block));
+  void run_chunk(int64_t block, int64_t chunk) {
+    if ((block + 1) * kBlock > f_.channels) return run_chunk<0, false>(block, chunk);
+    if (f_.states == 16) return run_chunk<16, true>(block, chunk);
+    if (f_.states == 4) return run_chunk<4, true>(block, chunk);
+    run_chunk<0, true>(block, chunk);
   }
 
   template <int kStates, bool kWhole>
-  BackwardChunk<kStates, kWhole> make(int64_t block) {
-    return {f_, item_, group_, block, rows_, state_of(block), steps_, work_};
+  void run_chunk(int64_t block, int64_t chunk) {
+    BackwardChunk<kStates, kWhole> work(f_, item_, group_, block, rows_, state_of(block), steps_, work_);
+    work.run(chunk, weights_ + block * (f_.states + 2) * kBlock);
   }
 
   const Backward& f_;

@@ -40,7 +40,12 @@ void forward(const Forward& f, int64_t item, int64_t group, float* scratch) {
                          : f.states == 16 ? forward_chunk<16, true>
                          : f.states == 4  ? forward_chunk<4, true>
                                           : forward_chunk<0, true>;
-        run(f, direction, item, block, rows, states + (block - first) * f.states * kBlock, steps);
+        float* state = states + (block - first) * f.states * kBlock;
+        if (f.checkpoints != nullptr) {
+          const int64_t at = checkpoints_at(f, direction, item, block) + start / kChunk * f.states * kBlock;
+          copy(f.checkpoints + at, state, f.states);
+        }
+        run(f, direction, item, block, rows, state, steps);
       }
     }
   }

@@ -143,8 +143,8 @@ bool backward_direction(Backward b, int64_t threads, float* partial, float* cons
   return for_each_unit(threads, kShares, 0, add_share);
 }
 
-bool run_forward(const int64_t* sizes, const float* const* inputs, float* y) {
-  Forward f{read(sizes, inputs), y};
+bool run_forward(const int64_t* sizes, const float* const* inputs, float* y, float* checkpoints) {
+  Forward f{read(sizes, inputs), y, checkpoints};
   const int64_t threads = sizes[15];
   f.groups = std::clamp<int64_t>(2 * threads / std::max<int64_t>(f.batch, 1), 1, f.blocks);  // two units to a thread
   const Floats packed(packed_floats(f));
@@ -156,10 +156,12 @@ bool run_forward(const int64_t* sizes, const float* const* inputs, float* y) {
   return for_each_unit(threads, f.batch * f.groups, forward_scratch(f), scan_unit);
 }
 
-bool run_backward(const int64_t* sizes, const float* const* inputs, const float* grad_y, float* const* gradients) {
+bool run_backward(const int64_t* sizes, const float* const* inputs, const float* checkpoints, const float* grad_y,
+                  float* const* gradients) {
   Backward b{};
   static_cast<Problem&>(b) = read(sizes, inputs);
   const int64_t threads = sizes[15];
+  b.checkpoints = checkpoints;
   b.grad_y = grad_y;
   b.grad_x = gradients[0];
   b.grad_delta = gradients[1];
@@ -180,12 +182,18 @@ bool run_backward(const int64_t* sizes, const float* const* inputs, const float*
 
 SCAN_EXPORT const char* scan_instruction_set() { return scan::kernels().name; }
 
-SCAN_EXPORT int scan_forward(const int64_t* sizes, const float* const* inputs, float* y) {
-  return scan::run_forward(sizes, inputs, y) ? 0 : 1;
+// Channels to a block and steps to a chunk, which say how large the checkpoints are.
+SCAN_EXPORT int64_t scan_block() { return scan::kBlock; }
+SCAN_EXPORT int64_t scan_chunk() { return scan::kChunk; }
+
+// checkpoints: to be filled for the backward pass, see problem.hpp; or null.
+SCAN_EXPORT int scan_forward(const int64_t* sizes, const float* const* inputs, float* y, float* checkpoints) {
+  return scan::run_forward(sizes, inputs, y, checkpoints) ? 0 : 1;
 }
 
-// gradients: of x, delta, A, B, C, D, delta_bias; all contiguous, B's and C's (batch, height, width, directions, states).
-SCAN_EXPORT int scan_backward(const int64_t* sizes, const float* const* inputs, const float* grad_y,
-                              float* const* gradients) {
-  return scan::run_backward(sizes, inputs, grad_y, gradients) ? 0 : 1;
+// gradients: of x, delta (or of its product with delta_weight), A, B, C, D, delta_bias; all contiguous, B's and C's
+// (batch, height, width, directions, states).
+SCAN_EXPORT int scan_backward(const int64_t* sizes, const float* const* inputs, const float* checkpoints,
+                              const float* grad_y, float* const* gradients) {
+  return scan::run_backward(sizes, inputs, checkpoints, grad_y, gradients) ? 0 : 1;
 }

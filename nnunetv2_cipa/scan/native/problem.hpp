@@ -31,13 +31,15 @@ struct Problem {
 };
 
 struct Forward : Problem {
-  float* y;  // (batch, height, width, channels), contiguous
+  float* y;            // (batch, height, width, channels), contiguous
+  float* checkpoints;  // states at the start of each chunk: (directions, batch, blocks, chunks, states, kBlock), or null
 };
 
 // The backward pass of one direction. Sums over channels (B, C) and over the batch (A, D, delta_bias) are left as
 // partial sums, one for each group of blocks and one for each part of the batch, to be added in a fixed order.
 struct Backward : Problem {
   int64_t direction;
+  const float* checkpoints;  // as forward
   const float* grad_y;  // (batch, height, width, channels), contiguous
   float* grad_x;        // the same; written by direction 0, added to by the others
   float* grad_delta;    // of delta, or of delta_weight times it: (directions, batch, height, width, channels), contiguous
@@ -57,7 +59,7 @@ struct Kernels {
 
 const Kernels& kernels();  // those of the best instruction set that this processor has
 
-constexpr int64_t kChunk = 16;  // steps that are taken through the blocks together, and between two checkpoints
+constexpr int64_t kChunk = 32;  // steps that are taken through the blocks together, and between two checkpoints
 
 inline int64_t blocks_in_group(const Problem& problem) { return (problem.blocks + problem.groups - 1) / problem.groups; }
 
@@ -71,10 +73,17 @@ inline int64_t forward_scratch(const Problem& problem) {
 
 inline int64_t chunks(const Problem& problem) { return (problem.length + kChunk - 1) / kChunk; }
 
+// Of one block of one item in one direction.
+inline int64_t checkpoint_floats(const Problem& problem) { return chunks(problem) * problem.states * kBlock; }
+
+inline int64_t checkpoints_at(const Problem& problem, int64_t direction, int64_t item, int64_t block) {
+  return ((direction * problem.batch + item) * problem.blocks + block) * checkpoint_floats(problem);
+}
+
 inline int64_t backward_scratch(const Problem& problem) {
   const int64_t row = problem.states * kBlock;
   const int64_t work = (5 + 2 * kChunk) * row + (6 + kChunk) * kBlock;
-  return steps_scratch(problem) + blocks_in_group(problem) * (chunks(problem) + 2) * row + work;
+  return steps_scratch(problem) + blocks_in_group(problem) * 2 * row + work;
 }
 
 inline int64_t first_of(int64_t total, int64_t share, int64_t shares) { return total * share / shares; }

@@ -31,8 +31,8 @@ from .workspace import Workspace, open_workspace
 
 TRAINERS = ("nnUNetTrainerCIPA", "nnUNetTrainer")
 CLAIM = "run.json"
-SECONDS_TO_STOP = 15.0
-"""At the end of a time budget: a step has ten seconds to end itself."""
+SECONDS_TO_STOP = 60.0
+"""At the end of a time budget: a step has ten seconds to end itself, and a busy machine takes longer."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:

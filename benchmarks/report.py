@@ -2,16 +2,16 @@
 
 `python benchmarks/report.py --cases 4514 --models 5 -o report_benchmark`
 
-makes phantom slices of 512x512 and wrong predictions of them, repeats them under new names to as many cases as asked
-for (links to the same files: reading and encoding cost the same), writes the report, and opens it in headless Chromium
-through Playwright. The page counts as open when the worst case's picture is in it and two frames were painted since.
+makes 96 phantom slices of 512x512 and wrong predictions of them, repeats them under new names to as many cases as asked
+for, writes the report, and opens it in headless Chromium through Playwright. Pictures of repeated slices are copied
+instead of made again; the processor time of a case is that of the 96. The page counts as open when the worst case's
+picture is in it and two frames were painted since.
 """
 
 import argparse
-import resource
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -28,7 +28,9 @@ from nnunetv2_cipa.comparison.summarize import summarize
 from nnunetv2_cipa.evaluation import Case, Evaluation, evaluate_folders
 from nnunetv2_cipa.phantom.patient import make_patient
 from nnunetv2_cipa.phantom.scanner import CT_WINDOW, SUV_CAP, to_8_bit
-from nnunetv2_cipa.report.page import Written, write_report
+from nnunetv2_cipa.report import page
+from nnunetv2_cipa.report.case_files import case_file, embedded, write_case_files
+from nnunetv2_cipa.report.sources import CaseSources
 
 PATIENTS, SLICES, SIZE = 8, 12, 512
 CASES_PER_PATIENT = 37  # 4,514 test slices of 121 patients
@@ -41,24 +43,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, default=4514)
     parser.add_argument("--models", type=int, default=5)
-    parser.add_argument("-np", type=int, default=1, help="cases at a time (default: %(default)s)")
     parser.add_argument("-o", type=Path, required=True, help="folder to work in; it must not exist")
     arguments = parser.parse_args()
     arguments.o.mkdir(parents=True)
     comparison = _comparison(arguments.o, arguments.cases, arguments.models)
-    started, busy = time.perf_counter(), _processor_seconds()
-    written = write_report(comparison, arguments.o / "report.html", num_processes=arguments.np)
-    print(f"\n{arguments.cases} cases, {arguments.models} models, {SIZE}x{SIZE}")
-    print(f"written in      {time.perf_counter() - started:.0f} s")
-    print(f"processor time  {_processor_seconds() - busy:.0f} s")
+    print(f"{arguments.cases} cases, {arguments.models} models, {SIZE}x{SIZE}")
+    page.write_case_files = _write_repeated  # type: ignore[assignment]
+    written = page.write_report(comparison, arguments.o / "report.html")
     _print_sizes(written)
     _print_times(written.page)
 
 
-def _processor_seconds() -> float:
-    """Of this process and of those it has started, as far as they have ended."""
-    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+def _write_repeated(
+    folder: Path, sources: Sequence[CaseSources], foreground: Sequence[int], *, num_processes: int
+) -> int:
+    """Write the cases' files as the report does, those of repeated slices as copies under another number."""
+    started = time.process_time()
+    distinct = sources[: PATIENTS * SLICES]
+    write_case_files(folder, distinct, foreground, num_processes=num_processes)
+    print(f"processor time  {(time.process_time() - started) / len(distinct):.3f} s for each case")
+    pictures = [embedded(folder / case_file(number), number) for number in range(len(distinct))]
+    return sum(
+        (folder / case_file(number)).write_text(f"receiveCase({number},{pictures[number % len(pictures)]});\n")
+        for number in range(len(sources))
+    )
 
 
 def _comparison(folder: Path, cases: int, models: int) -> Comparison:
@@ -124,28 +132,28 @@ def _distinct(number: int) -> str:
     return f"slice{number % (PATIENTS * SLICES)}"
 
 
-def _print_sizes(written: Written) -> None:
+def _print_sizes(written: page.Written) -> None:
     print(f"page            {written.page.stat().st_size / 1e6:.2f} MB")
     if written.folder is not None:
         largest = max(file.stat().st_size for file in written.folder.iterdir())
         print(f"folder          {written.case_bytes / 1e6:.0f} MB, largest file {largest / 1e6:.2f} MB")
 
 
-def _print_times(page: Path) -> None:
+def _print_times(report: Path) -> None:
     with sync_playwright() as playwright:
         executable = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        seconds = [_open(browser, page) for _ in range(REPEATS)]
+        seconds = [_open(browser, report) for _ in range(REPEATS)]
         print(f"opened in       {np.median([opened for opened, _ in seconds]):.2f} s (median of {REPEATS})")
         print(f"another case in {np.median([following for _, following in seconds]) * 1000:.0f} ms")
         browser.close()
 
 
-def _open(browser: Browser, page: Path) -> tuple[float, float]:
+def _open(browser: Browser, report: Path) -> tuple[float, float]:
     """Seconds until the page shows its first case, and from the click on Best until it shows another one."""
     tab = browser.new_page()
     started = time.perf_counter()
-    tab.goto(page.resolve().as_uri())
+    tab.goto(report.resolve().as_uri())
     tab.locator("#ct[href]").wait_for(state="attached")
     tab.evaluate(TWO_FRAMES)
     opened = time.perf_counter() - started

@@ -56,6 +56,8 @@ def resolve(root: str, folder: Path, target: Target, without: Iterable[str]) -> 
 def _report(root: str, folder: Path, pip_options: Sequence[str]) -> dict[str, Any]:
     file = folder / "report.json"
     options = ["--dry-run", "--ignore-installed", "--report", str(file), "--find-links", str(folder)]
+    if pip_options:
+        options += ["--target", str(folder / "nowhere")]  # pip before 23.3 wants it with options of a platform
     pip(
         f"find what the project requires {'for the target' if pip_options else 'here'}",
         "install",

@@ -47,7 +47,7 @@ class nnUNetTrainerCIPA(WholeCheckpoints, nnUNetTrainer):
         _require_2d(PlansManager(plans).get_configuration(configuration), configuration)
         self.channel_order = channel_order(dataset_json)
         super().__init__(plans, configuration, fold, dataset_json, device)
-        self.initial_lr = 3e-4
+        self.initial_lr = 1e-3
         self.weight_decay = 1e-2
         self.num_epochs = self.epochs
         self.enable_deep_supervision = False

@@ -12,7 +12,7 @@ from nnunetv2_cipa.cli import main
 from nnunetv2_cipa.weights.published import HEAD, PATCH_EMBEDDING_BIAS
 from nnunetv2_cipa.weights.token_grid import depends_on_grid
 
-FIRST_STEP = 3e-4  # AdamW moves no weight by more than the learning rate at first, but for the decay
+FIRST_STEP = 1e-3  # AdamW moves no weight by more than the learning rate at first, but for the decay
 TRAINER = """
 from nnunetv2_cipa.training.nnUNetTrainerCIPA import nnUNetTrainerCIPA
 

@@ -182,9 +182,9 @@ def limit(shape: Shape, backward: bool, arguments: argparse.Namespace) -> float:
     grad_y = x.contiguous()
 
     def call() -> None:
-        native_library.forward(*tensors, True)
+        _, kept = native_library.forward(*tensors, None, True, backward)
         if backward:
-            native_library.backward(grad_y, *tensors, True)
+            native_library.backward(grad_y, kept, *tensors, None, True)
 
     return time_calls(call, 200, arguments.seconds).median * shape.steps / small.steps
 

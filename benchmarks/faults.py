@@ -21,8 +21,11 @@ from PIL import Image
 
 from nnunetv2_cipa.pipeline.training_step import is_whole
 from nnunetv2_cipa.steps import Ledger
+from nnunetv2_cipa.steps.executor import MARK
 
+PROGRAM = str(Path(sys.executable).with_name("nnUNetv2_cipa"))
 TRAINER = "nnUNetTrainer_forFaults"
+CHOICES = ("-tr", TRAINER, "-f", "0")
 TRAINERS = f"""
 from nnunetv2_cipa.training.quick import nnUNetTrainer_quick
 
@@ -52,9 +55,8 @@ class Faults:
         known = os.pathsep.join(filter(None, (str(trainers), os.environ.get("nnUNet_extTrainer"))))
         self.environment = {**os.environ, "nnUNet_extTrainer": known, "OMP_WAIT_POLICY": "PASSIVE"}
         self.environment |= {"nnUNet_def_n_proc": "1", "nnUNet_n_proc_DA": "1"}
-        self._command(
-            "make_phantom", "-o", str(self.folder / "data"), "--patients", "6", "--slices", "2", "--size", "40"
-        )
+        words = ("make_phantom", "-o", str(self.folder / "data"), "--patients", "6", "--slices", "2", "--size", "40")
+        subprocess.run([PROGRAM, *words], check=True, stdout=subprocess.DEVNULL)
 
     def start(self) -> subprocess.Popen[str]:
         """Start the run, again or for the first time."""
@@ -71,13 +73,8 @@ class Faults:
             "-device",
             "cpu",
         )
-        return subprocess.Popen(
-            [str(Path(sys.executable).with_name("nnUNetv2_cipa")), *words],
-            env=self.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        quiet, pipe = subprocess.DEVNULL, subprocess.PIPE
+        return subprocess.Popen([PROGRAM, *words], env=self.environment, stdout=quiet, stderr=pipe, text=True)
 
     def complete(self) -> None:
         """Run to the end, and check what it has left."""
@@ -115,14 +112,6 @@ class Faults:
     def fold_folder(self) -> Path:
         """Where the training is."""
         return self.work / "nnUNet_results" / "Dataset605_PCLT20K" / f"{TRAINER}__nnUNetCIPAPlans__2d" / "fold_0"
-
-    def _command(self, *words: str) -> None:
-        subprocess.run(
-            [str(Path(sys.executable).with_name("nnUNetv2_cipa")), *words],
-            env=self.environment,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
 
 
 def say(text: str) -> None:
@@ -196,9 +185,7 @@ def cut_off_checkpoint_and_sigterm(faults: Faults) -> None:
     assert process.returncode == 143, (process.returncode, errors)
     assert faults.ends("stopped") >= 1
     marked = [
-        one
-        for one in psutil.process_iter(["environ"])
-        if (one.info["environ"] or {}).get("NNUNETV2_CIPA_RUN") == str(faults.work)
+        one for one in psutil.process_iter(["environ"]) if (one.info["environ"] or {}).get(MARK) == str(faults.work)
     ]
     assert not marked, marked
     say(f"cut off checkpoint: set aside; SIGTERM: exit code 143, no process left; {errors.strip()[:100]!r}")

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import torch
 
+from nnunetv2_cipa.comparison.network_costs import processor_name
+
 Row = dict[str, str | int | float | None]
 
 
@@ -50,21 +52,13 @@ def memory_bandwidth(megabytes: int = 256) -> float:
 def describe_machine() -> dict[str, str | int]:
     """Processor, system, versions."""
     return {
-        "processor": _processor_name(),
+        "processor": processor_name(),
         "cores": os.cpu_count() or 0,
         "load": f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown",
         "system": platform.platform(),
         "python": platform.python_version(),
         "torch": torch.__version__,
     }
-
-
-def _processor_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def markdown_table(rows: Sequence[Row]) -> str:

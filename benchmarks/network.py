@@ -12,7 +12,6 @@ Memory is the most that a process of its own held during two steps, less what it
 import argparse
 import itertools
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -25,11 +24,12 @@ from measuring import Row, report
 from stock_unet import unet
 from torch import nn
 
+from nnunetv2_cipa.comparison.network_costs import peak_memory_so_far
 from nnunetv2_cipa.network import CIPA
 from nnunetv2_cipa.network.recomputed import set_recompute
 
 MEMORY_BATCH = 2
-KILOBYTE = 1 if sys.platform == "darwin" else 1024  # unit of ru_maxrss
+CPU = torch.device("cpu")
 
 
 def cipa(size: int) -> nn.Module:
@@ -113,11 +113,11 @@ def measure(what: str, side: int, batch: int, threads: int, repeats: int) -> lis
 
 def peak_memory(name: str, side: int) -> int:
     """Bytes that two training steps need at most, measured in this process, which must be a new one."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_memory_so_far(CPU)
     step = training_step(NETWORKS[name](side), MEMORY_BATCH, side)
     step()
     step()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * KILOBYTE
+    return peak_memory_so_far(CPU) - before
 
 
 def memory_rows(side: int) -> list[Row]:

@@ -178,13 +178,13 @@ def limit(shape: Shape, backward: bool, arguments: argparse.Namespace) -> float:
     small = Shape(torch.get_num_threads(), 1, 2048 if shape.height * shape.width > 64 else 16, 16, shape.states, 1)
     x, delta, A, B, C, D, bias = small.tensors()
     x, B, C = (tensor[:1, :, :1].expand(*delta.shape[1:4], *tensor.shape[3:]) for tensor in (x, B, C))
-    tensors = (x, delta, A, B, C, D, bias)
+    scan = native_library.MapScan(x, delta, A, B, C, D, bias, None, True)
     grad_y = x.contiguous()
 
     def call() -> None:
-        _, kept = native_library.forward(*tensors, None, True, backward)
+        _, kept = native_library.forward(scan, backward)
         if backward:
-            native_library.backward(grad_y, kept, *tensors, None, True)
+            native_library.backward(grad_y, kept, scan)
 
     return time_calls(call, 200, arguments.seconds).median * shape.steps / small.steps
 

@@ -28,12 +28,12 @@ def network_costs(model_folder: Path, trainer: str, configuration: str, device: 
     Peak memory is what PyTorch allocates on CUDA; elsewhere it is by how much the process's largest resident set grows.
     """
     _warm_up(device)
-    before = _peak_memory(device)
+    before = peak_memory_so_far(device)
     network, shape = _network(model_folder, trainer, configuration)
     network = network.to(device).eval()
     image = torch.randn(1, *shape, device=device)
     _seconds(network, image)
-    peak_memory = _peak_memory(device) - before
+    peak_memory = peak_memory_so_far(device) - before
     seconds = statistics.median(_seconds(network, image) for _ in range(REPEATS))
     return Costs(
         parameters=sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad),
@@ -78,10 +78,16 @@ def _seconds(network: nn.Module, image: Tensor) -> float:
     return time.perf_counter() - start
 
 
-def _peak_memory(device: torch.device) -> int:
-    """Bytes used at most so far."""
+def peak_memory_so_far(device: torch.device) -> int:
+    """Bytes that this process has used at most: allocated by PyTorch on CUDA, elsewhere the largest resident set."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    status = Path("/proc/self/status")
+    if status.is_file():  # getrusage would start from what the parent process had used
+        peaks = [
+            line.split()[1] for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM:")
+        ]
+        return 1024 * int(peaks[0])
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return used if sys.platform == "darwin" else 1024 * used  # bytes on macOS, kilobytes elsewhere
 
@@ -89,10 +95,10 @@ def _peak_memory(device: torch.device) -> int:
 def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return f"cuda, {torch.cuda.get_device_name(device)}"
-    return f"{device.type}, {_processor()}"
+    return f"{device.type}, {processor_name()}"
 
 
-def _processor() -> str:
+def processor_name() -> str:
     """The processor's name as Linux tells it, elsewhere its architecture."""
     information = Path("/proc/cpuinfo")
     lines = information.read_text(encoding="utf-8").splitlines() if information.is_file() else []

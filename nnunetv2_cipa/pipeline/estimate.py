@@ -11,6 +11,7 @@ from PIL import Image
 from nnunetv2_cipa.dataset_conversion.problems import Problems
 from nnunetv2_cipa.dataset_conversion.source_folder import read_source_folder
 from nnunetv2_cipa.network import CIPA
+from nnunetv2_cipa.planning.plan import NNUNET_FOLDS
 from nnunetv2_cipa.planning.schedule import MARGIN, Schedule, Timings, duration
 from nnunetv2_cipa.steps import Ledger, Step
 
@@ -31,7 +32,6 @@ STOCK_PIXELS = 12 * 512**2
 LARGEST_SHARE_OF_DATA = 0.05
 """nnU-Net plans 12 images of 512x512 for a step, more smaller ones, and never more than a twentieth of the data."""
 
-FOLDS = 5
 USUAL_PIXELS = 512**2
 
 
@@ -78,7 +78,7 @@ def estimate(workspace: Workspace, choices: Choices, time_budget: float | None) 
         elif isinstance(step, TrainingStep):
             timings = times.timings(step.trainer)
             starts = timings.start + timings.prediction_start
-            seconds = starts + schedules[step.trainer].seconds(timings) + cases.training / FOLDS * timings.case
+            seconds = starts + schedules[step.trainer].seconds(timings) + cases.training / NNUNET_FOLDS * timings.case
             limited = seconds > longest
             yield Estimate(step.name, min(seconds, longest), "what the time budget leaves" if limited else basis)
         elif step.name.startswith("predict_"):

@@ -1,91 +1,73 @@
 """The selective scan on the processor, by the compiled kernel in `native/`."""
 
-from typing import Protocol, cast
+from collections.abc import Sequence
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
 
 from nnunetv2_cipa.scan import native_library
 from nnunetv2_cipa.scan.backend import Backend
+from nnunetv2_cipa.scan.native_library import MapScan
+
+_TENSORS = "Tensor x, Tensor delta, Tensor A, Tensor B, Tensor C, Tensor D, Tensor delta_bias, Tensor? delta_weight"
+_INPUTS = f"{_TENSORS}, bool softplus"
 
 
-@torch.library.custom_op("nnunetv2_cipa::cpu_scan", mutates_args=(), device_types="cpu")
-def cpu_scan(
-    x: Tensor,
-    delta: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor,
-    delta_bias: Tensor,
-    delta_weight: Tensor | None,
-    softplus: bool,
-    for_backward: bool,
-) -> tuple[Tensor, Tensor]:
-    """Scan maps as `native_library.forward` does."""
-    return native_library.forward(x, delta, A, B, C, D, delta_bias, delta_weight, softplus, for_backward)
+def _map_scan(arguments: Sequence[Tensor | bool | None]) -> MapScan:
+    return MapScan(*cast(list[Any], arguments))
 
 
-@torch.library.custom_op("nnunetv2_cipa::cpu_scan_backward", mutates_args=(), device_types="cpu")
-def cpu_scan_backward(
-    grad_y: Tensor,
-    kept: Tensor,
-    x: Tensor,
-    delta: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor,
-    delta_bias: Tensor,
-    delta_weight: Tensor | None,
-    softplus: bool,
-) -> list[Tensor]:
-    """The gradients of the tensors that there are, each in its tensor's dtype."""
-    gradients = native_library.backward(grad_y, kept, x, delta, A, B, C, D, delta_bias, delta_weight, softplus)
-    tensors = [x, delta, A, B, C, D, delta_bias]
-    if delta_weight is not None:
-        products = gradients[1].flatten(1, 3)  # (K, B*H*W, D)
-        factors = delta.flatten(0, 2).permute(1, 2, 0).float()  # (K, R, B*H*W)
-        gradients[1] = torch.bmm(products, delta_weight.float()).transpose(0, 1).contiguous().view(delta.shape)
-        weights = torch.bmm(factors, products)  # (K, R, D): the other order is several times slower
-        gradients.append(weights.transpose(1, 2).contiguous())
-        tensors.append(delta_weight)
-    return [gradient.to(tensor.dtype) for gradient, tensor in zip(gradients, tensors, strict=True)]
+def _forward(*arguments: Tensor | bool | None) -> tuple[Tensor, Tensor]:
+    *inputs, for_backward = arguments
+    return native_library.forward(_map_scan(inputs), bool(for_backward))
 
 
-@cpu_scan.register_fake
-def _(
-    x: Tensor,
-    delta: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor,
-    delta_bias: Tensor,
-    delta_weight: Tensor | None,
-    softplus: bool,
-    for_backward: bool,
-) -> tuple[Tensor, Tensor]:
-    kept = native_library.kept_shape(x, A, for_backward)
+def _forward_shapes(*arguments: Tensor | bool | None) -> tuple[Tensor, Tensor]:
+    *inputs, for_backward = arguments
+    x, _, A, *_ = _map_scan(inputs)
+    kept = native_library.kept_shape(x, A, bool(for_backward))
     return x.new_empty(x.shape, dtype=torch.float32), x.new_empty(kept, dtype=torch.float32)
 
 
-@cpu_scan_backward.register_fake
-def _(
-    grad_y: Tensor,
-    kept: Tensor,
-    x: Tensor,
-    delta: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor,
-    delta_bias: Tensor,
-    delta_weight: Tensor | None,
-    softplus: bool,
-) -> list[Tensor]:
-    tensors = (x, delta, A, B, C, D, delta_bias, delta_weight)
-    return [tensor.new_empty(tensor.shape) for tensor in tensors if tensor is not None]
+def _backward(grad_y: Tensor, kept: Tensor, *arguments: Tensor | bool | None) -> list[Tensor]:
+    """The gradients of the tensors that there are, each in its tensor's dtype."""
+    scan = _map_scan(arguments)
+    gradients = native_library.backward(grad_y, kept, scan)
+    if scan.delta_weight is not None:
+        products = gradients[1].flatten(1, 3)  # (K, B*H*W, D)
+        factors = scan.delta.flatten(0, 2).permute(1, 2, 0).float()  # (K, R, B*H*W)
+        grad_delta = torch.bmm(products, scan.delta_weight.float())  # (K, B*H*W, R)
+        gradients[1] = grad_delta.transpose(0, 1).contiguous().view(scan.delta.shape)
+        weights = torch.bmm(factors, products)  # (K, R, D): the other order is several times slower
+        gradients.append(weights.transpose(1, 2).contiguous())
+    return [gradient.to(tensor.dtype) for gradient, tensor in zip(gradients, _tensors(scan), strict=True)]
+
+
+def _backward_shapes(grad_y: Tensor, kept: Tensor, *arguments: Tensor | bool | None) -> list[Tensor]:
+    return [tensor.new_empty(tensor.shape) for tensor in _tensors(_map_scan(arguments))]
+
+
+def _tensors(scan: MapScan) -> list[Tensor]:
+    return [value for value in scan if isinstance(value, Tensor)]
+
+
+cpu_scan = torch.library.custom_op(
+    "nnunetv2_cipa::cpu_scan",
+    _forward,
+    mutates_args=(),
+    device_types="cpu",
+    schema=f"({_INPUTS}, bool for_backward) -> (Tensor, Tensor)",
+)
+cpu_scan_backward = torch.library.custom_op(
+    "nnunetv2_cipa::cpu_scan_backward",
+    _backward,
+    mutates_args=(),
+    device_types="cpu",
+    schema=f"(Tensor grad_y, Tensor kept, {_INPUTS}) -> Tensor[]",
+)
+cpu_scan.register_fake(_forward_shapes)
+cpu_scan_backward.register_fake(_backward_shapes)
 
 
 class _Context(Protocol):

@@ -8,6 +8,7 @@ import functools
 import importlib.util
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -38,22 +39,11 @@ def instruction_set() -> str:
     return _library().scan_instruction_set().decode()
 
 
-def forward(
-    x: Tensor,
-    delta: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor,
-    delta_bias: Tensor,
-    delta_weight: Tensor | None,
-    softplus: bool,
-    for_backward: bool,
-) -> tuple[Tensor, Tensor]:
-    """Scan maps and sum the K orders by position, in float32.
+class MapScan(NamedTuple):
+    """What the kernel scans, tensors of any strides and dtype: maps in K orders, of which the results are summed.
 
-    Args:
-        x: (B, H, W, D), of any strides and dtype, like the others.
+    Attributes:
+        x: (B, H, W, D).
         delta: (K, B, H, W, D), or with a `delta_weight` (B, H, W, K, R).
         A: (K, D, N).
         B: (B, H, W, K, N).
@@ -62,20 +52,31 @@ def forward(
         delta_bias: (K, D).
         delta_weight: (K, D, R), by which each order's delta is multiplied, or None.
         softplus: whether dt is softplus(delta + delta_bias) or delta + delta_bias.
-        for_backward: whether to keep some states for `backward`.
+    """
+
+    x: Tensor
+    delta: Tensor
+    A: Tensor
+    B: Tensor
+    C: Tensor
+    D: Tensor
+    delta_bias: Tensor
+    delta_weight: Tensor | None
+    softplus: bool
+
+
+def forward(scan: MapScan, for_backward: bool) -> tuple[Tensor, Tensor]:
+    """Scan in float32; with `for_backward`, some states are kept for `backward`.
 
     Returns:
         y (B, H, W, D), contiguous, and the kept states, of `kept_shape`.
     """
-    inputs = _Inputs(x, delta, A, B, C, D, delta_bias, delta_weight, softplus)
-    y = torch.empty(x.shape, dtype=torch.float32)
-    kept = torch.empty(kept_shape(x, A, for_backward), dtype=torch.float32)
+    inputs = _Inputs(scan)
+    y = torch.empty(scan.x.shape, dtype=torch.float32)
+    kept = torch.empty(kept_shape(scan.x, scan.A, for_backward), dtype=torch.float32)
     if y.numel():
-        _check(
-            _library().scan_forward(
-                inputs.sizes, inputs.addresses, _address(y), _address(kept if for_backward else None)
-            )
-        )
+        outputs = (_address(y), _address(kept if for_backward else None))
+        _check(_library().scan_forward(inputs.sizes, inputs.addresses, *outputs))
     return y, kept
 
 
@@ -89,29 +90,19 @@ def kept_shape(x: Tensor, A: Tensor, for_backward: bool) -> tuple[int, ...]:
     return directions, batch, -(-channels // block), -(-(height * width) // chunk), states, block
 
 
-def backward(
-    grad_y: Tensor,
-    kept: Tensor,
-    x: Tensor,
-    delta: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor,
-    delta_bias: Tensor,
-    delta_weight: Tensor | None,
-    softplus: bool,
-) -> list[Tensor]:
-    """The gradients of `forward`'s tensors, float32 and contiguous, from that of its y (B, H, W, D) and what it kept.
+def backward(grad_y: Tensor, kept: Tensor, scan: MapScan) -> list[Tensor]:
+    """The gradients of a scan's tensors, float32 and contiguous, from that of its y (B, H, W, D) and what it kept.
 
     With a `delta_weight`, the second is that of its products with delta, (K, B, H, W, D); its own is not among them.
     """
-    inputs = _Inputs(x, delta, A, B, C, D, delta_bias, delta_weight, softplus)
+    inputs = _Inputs(scan)
     grad_y = grad_y.float().contiguous()
-    shapes = [tensor.shape for tensor in (x, delta, A, B, C, D, delta_bias)]
-    shapes[1] = torch.Size((A.shape[0], *x.shape))
-    gradients = [torch.zeros(shape) if not x.numel() else torch.empty(shape) for shape in shapes]
-    if x.numel():
+    products = (scan.A.shape[0], *scan.x.shape)
+    tensors = (scan.x, scan.A, scan.B, scan.C, scan.D, scan.delta_bias)
+    make = torch.empty if scan.x.numel() else torch.zeros
+    grad_x, *others = (make(tensor.shape, dtype=torch.float32) for tensor in tensors)
+    gradients = [grad_x, make(products, dtype=torch.float32), *others]
+    if scan.x.numel():
         addresses = (_address(kept), _address(grad_y), _addresses(gradients))
         _check(_library().scan_backward(inputs.sizes, inputs.addresses, *addresses))
     return gradients
@@ -120,18 +111,8 @@ def backward(
 class _Inputs:
     """The arguments of the C functions; keeps the tensors alive that they point to."""
 
-    def __init__(
-        self,
-        x: Tensor,
-        delta: Tensor,
-        A: Tensor,
-        B: Tensor,
-        C: Tensor,
-        D: Tensor,
-        delta_bias: Tensor,
-        delta_weight: Tensor | None,
-        softplus: bool,
-    ) -> None:
+    def __init__(self, scan: MapScan) -> None:
+        x, delta, A, B, C, D, delta_bias, delta_weight, softplus = scan
         x, B, C = (_by_position(tensor.float()) for tensor in (x, B, C))
         A, D, delta_bias = (tensor.float().contiguous() for tensor in (A, D, delta_bias))
         batch, height, width, channels = x.shape

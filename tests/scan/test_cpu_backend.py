@@ -193,7 +193,7 @@ class TestLayout:
         x, _, A, _, _, D, bias, weight = map_arguments(2, 4, 5, 32, 16, rank=6, dtype=torch.float32)
         both = torch.cat([x, x], dim=-1)
         delta, B, C = torch.randn(2, 4, 5, 4, 6 + 32).split([6, 16, 16], dim=-1)
-        inputs = native_library._Inputs(both[..., :32], delta, A, B, C, D, bias, weight, True)
+        inputs = native_library._Inputs(native_library.MapScan(both[..., :32], delta, A, B, C, D, bias, weight, True))
         given = (both, delta, A, B, C, D, bias, weight)
         assert [tensor.data_ptr() for tensor in inputs.tensors] == [tensor.data_ptr() for tensor in given]
 

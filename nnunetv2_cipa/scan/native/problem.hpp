@@ -19,7 +19,7 @@ struct Problem {
   bool softplus;   // dt = softplus(delta + bias), else dt = delta + bias
 
   const float* x;      // x[p * x_position + channel]
-  const float* delta;  // delta[direction * delta_direction + p * delta_position + channel, or + rank if there are ranks]
+  const float* delta;  // delta[p * delta_position + direction * delta_direction + channel, or one of the ranks]
   const float* B;      // B[p * B_position + direction * B_direction + state]
   const float* C;
   int64_t x_position, delta_position, delta_direction, B_position, B_direction, C_position, C_direction;

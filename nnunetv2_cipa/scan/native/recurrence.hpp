@@ -100,18 +100,18 @@ struct Recurrence {
 
   // dt of the steps from j on; those beyond the last are copies of it.
   SCAN_INLINE void prepare_dt(const Rows& rows, int64_t j) const {
-    constexpr int kCount = kTogetherSteps * kParts;
-    auto value = repeat<kCount>(bias);
+    constexpr int kTogetherParts = kTogetherSteps * kParts;
+    auto value = repeat<kTogetherParts>(bias);
     int64_t step[kTogetherSteps];
     for (int64_t i = 0; i < kTogetherSteps; ++i) step[i] = j + i < rows.count ? j + i : rows.count - 1;
     if (problem.rank) {
       for (int64_t r = 0; r < problem.rank; ++r) {
         const Block rates = load<kParts>(weight + r * kBlock);
-        for (int i = 0; i < kCount; ++i)
+        for (int i = 0; i < kTogetherParts; ++i)
           value.part[i] += rates.part[i % kParts] * rows.delta[step[i / kParts] * problem.rank + r];
       }
     } else {
-      for (int i = 0; i < kCount; i += kParts) {
+      for (int i = 0; i < kTogetherParts; i += kParts) {
         const float* from = delta_0 + rows.positions[step[i / kParts]] * problem.delta_position;
         const Block row = load_block<kWhole>(from, channels);
         for (int part = 0; part < kParts; ++part) value.part[i + part] += row.part[part];

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from nnunetv2_cipa.network.projection import Projection
 from nnunetv2_cipa.network.state_space import SS1D
 
 EMBEDDING = 96
@@ -22,11 +23,11 @@ class CRM(nn.Module):
     def __init__(self, positions: int) -> None:
         super().__init__()
         self.token_norm = nn.LayerNorm(positions)
-        self.embedding = nn.Linear(positions, EMBEDDING)
+        self.embedding = Projection(positions, EMBEDDING)
         self.activation = nn.GELU()
         self.channel_scan = SS1D(EMBEDDING, STATE_SIZE)
         self.weight_norm = nn.LayerNorm(EMBEDDING)
-        self.weight = nn.Linear(EMBEDDING, 1)
+        self.weight = Projection(EMBEDDING, 1)
 
     def forward(self, ct: Tensor, pet: Tensor) -> tuple[Tensor, Tensor]:
         """Rectify the two maps, each (B, H, W, C)."""

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from dynamic_network_architectures.building_blocks.regularization import DropPath
 from torch import Tensor, nn
 
+from nnunetv2_cipa.network.projection import Projection
 from nnunetv2_cipa.network.recomputed import Recomputed
 from nnunetv2_cipa.network.state_space import SS2D
 
@@ -63,7 +64,7 @@ class PatchExpansion(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.projection = nn.Linear(channels, 2 * channels, bias=False)
+        self.projection = Projection(channels, 2 * channels, bias=False)
         self.norm = nn.LayerNorm(channels // 2)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -77,7 +78,7 @@ class Upsampling(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.projection = nn.Linear(channels, channels // 2, bias=False)
+        self.projection = Projection(channels, channels // 2, bias=False)
         self.norm = nn.LayerNorm(channels // 2)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -94,8 +95,8 @@ class Head(Recomputed):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.projection1 = nn.Linear(channels, channels, bias=False)
-        self.projection2 = nn.Linear(channels, channels, bias=False)
+        self.projection1 = Projection(channels, channels, bias=False)
+        self.projection2 = Projection(channels, channels, bias=False)
         self.norm = nn.LayerNorm(channels)
 
     def compute(self, x: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from dynamic_network_architectures.building_blocks.regularization import DropPath
 from torch import Tensor, nn
 
+from nnunetv2_cipa.network.projection import Projection, project
 from nnunetv2_cipa.network.state_space import SS2D
 from nnunetv2_cipa.network.variants import Variant
 
@@ -58,7 +59,7 @@ class PatchEmbedding(nn.Module):
         height, width = (side - side % PATCH for side in images.shape[2:])
         patches = images[:, 0, :height, :width].unflatten(1, (-1, PATCH)).unflatten(3, (-1, PATCH)).transpose(2, 3)
         # The convolution as the matrix product that it is: that one writes channels last.
-        return self.norm(F.linear(patches.flatten(3), self.projection.weight.flatten(1), self.projection.bias))
+        return self.norm(project(patches.flatten(3), self.projection.weight.flatten(1), self.projection.bias))
 
 
 class EncoderBlock(nn.Module):
@@ -81,7 +82,7 @@ class PatchMerging(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(4 * channels)
-        self.reduction = nn.Linear(4 * channels, 2 * channels, bias=False)
+        self.reduction = Projection(4 * channels, 2 * channels, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, H, W, C) to (B, ceil(H/2), ceil(W/2), 2C); odd sizes are padded with zeros at the end."""

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nnunetv2_cipa.network.projection import Projection, project
 from nnunetv2_cipa.network.recomputed import Recomputed
 from nnunetv2_cipa.scan import selective_scan_2d
 
@@ -49,7 +50,7 @@ class DirectionalScan(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scan `x` (B, H, W, D) and return the sum over the directions (B, H, W, D), float32 at least."""
-        projected = F.linear(x, self.projection_weight.flatten(0, 1)).unflatten(-1, (self.directions, -1))
+        projected = project(x, self.projection_weight.flatten(0, 1)).unflatten(-1, (self.directions, -1))
         delta, B, C = projected.split((self.rank, self.state_size, self.state_size), dim=-1)
         return selective_scan_2d(x, delta, -torch.exp(self.A_log), B, C, self.D, self.delta_bias, self.delta_weight)
 
@@ -65,11 +66,11 @@ class SS2D(Recomputed):
     def __init__(self, channels: int, state_size: int) -> None:
         super().__init__()
         inner = 2 * channels
-        self.input_projection = nn.Linear(channels, 2 * inner, bias=False)
+        self.input_projection = Projection(channels, 2 * inner, bias=False)
         self.convolution = nn.Conv2d(inner, inner, kernel_size=3, padding=1, groups=inner)
         self.scan = DirectionalScan(inner, state_size, rank=math.ceil(channels / 16), directions=4)
         self.output_norm = nn.LayerNorm(inner)
-        self.output_projection = nn.Linear(inner, channels, bias=False)
+        self.output_projection = Projection(inner, channels, bias=False)
 
     def compute(self, x: Tensor) -> Tensor:
         """Map (B, H, W, C) to (B, H, W, C)."""
@@ -85,10 +86,10 @@ class SS1D(nn.Module):
     def __init__(self, channels: int, state_size: int) -> None:
         super().__init__()
         inner = 2 * channels
-        self.input_projection = nn.Linear(channels, 2 * inner, bias=False)
+        self.input_projection = Projection(channels, 2 * inner, bias=False)
         self.scan = DirectionalScan(inner, state_size, rank=math.ceil(channels / 16), directions=1)
         self.output_norm = nn.LayerNorm(inner)
-        self.output_projection = nn.Linear(inner, channels, bias=False)
+        self.output_projection = Projection(inner, channels, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, S, C) to (B, S, C)."""

@@ -74,7 +74,8 @@ class SS2D(Recomputed):
 
     def compute(self, x: Tensor) -> Tensor:
         """Map (B, H, W, C) to (B, H, W, C)."""
-        x, gate = self.input_projection(x).chunk(2, dim=-1)  # each (B, H, W, 2C)
+        to_scan, to_gate = self.input_projection.weight.chunk(2)  # two products: each array is written whole
+        x, gate = project(x, to_scan), project(x, to_gate)  # each (B, H, W, 2C)
         x = self.convolution(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         y = self.output_norm(self.scan(F.silu(x)))
         return self.output_projection(y * F.silu(gate))

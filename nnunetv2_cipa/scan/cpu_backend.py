@@ -34,13 +34,6 @@ def _backward(grad_y: Tensor, kept: Tensor, *arguments: Tensor | bool | None) ->
     """The gradients of the tensors that there are, each in its tensor's dtype."""
     scan = _map_scan(arguments)
     gradients = native_library.backward(grad_y, kept, scan)
-    if scan.delta_weight is not None:
-        products = gradients[1].flatten(1, 3)  # (K, B*H*W, D)
-        factors = scan.delta.flatten(0, 2).permute(1, 2, 0).float()  # (K, R, B*H*W)
-        grad_delta = torch.bmm(products, scan.delta_weight.float())  # (K, B*H*W, R)
-        gradients[1] = grad_delta.transpose(0, 1).contiguous().view(scan.delta.shape)
-        weights = torch.bmm(factors, products)  # (K, R, D): the other order is several times slower
-        gradients.append(weights.transpose(1, 2).contiguous())
     return [gradient.to(tensor.dtype) for gradient, tensor in zip(gradients, _tensors(scan), strict=True)]
 
 

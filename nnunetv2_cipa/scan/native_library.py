@@ -91,17 +91,11 @@ def kept_shape(x: Tensor, A: Tensor, for_backward: bool) -> tuple[int, ...]:
 
 
 def backward(grad_y: Tensor, kept: Tensor, scan: MapScan) -> list[Tensor]:
-    """The gradients of a scan's tensors, float32 and contiguous, from that of its y (B, H, W, D) and what it kept.
-
-    With a `delta_weight`, the second is that of its products with delta, (K, B, H, W, D); its own is not among them.
-    """
+    """The gradients of a scan's tensors, float32 and contiguous, from that of its y (B, H, W, D) and what it kept."""
     inputs = _Inputs(scan)
     grad_y = grad_y.float().contiguous()
-    products = (scan.A.shape[0], *scan.x.shape)
-    tensors = (scan.x, scan.A, scan.B, scan.C, scan.D, scan.delta_bias)
     make = torch.empty if scan.x.numel() else torch.zeros
-    grad_x, *others = (make(tensor.shape, dtype=torch.float32) for tensor in tensors)
-    gradients = [grad_x, make(products, dtype=torch.float32), *others]
+    gradients = [make(tensor.shape, dtype=torch.float32) for tensor in scan if isinstance(tensor, Tensor)]
     if scan.x.numel():
         addresses = (_address(kept), _address(grad_y), _addresses(gradients))
         _check(_library().scan_backward(inputs.sizes, inputs.addresses, *addresses))

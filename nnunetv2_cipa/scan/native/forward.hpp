@@ -15,7 +15,7 @@ void forward_chunk(const Forward& f, int64_t direction, int64_t item, int64_t bl
     }
     const float* __restrict c = rows.C + j * scan.states;
     auto outputs = all<kParts>(0.0f);
-    scan.advance(rows, j, state, [&outputs, c](int64_t n, const auto&, const auto&, const auto&, const auto& next) {
+    scan.advance(rows, j, state, [&outputs, c](int64_t n, const auto& next) {
       add_each(outputs, next, c + n);
     });
     float* to = y + rows.positions[j] * f.channels;

@@ -16,7 +16,8 @@
 namespace scan {
 namespace {
 
-constexpr int64_t kShares = 64, kUnits = 16;  // shares of the backward pass, whatever the number of threads
+// Shares of the backward pass, whatever the number of threads; what the blocks of a group share is read once for them.
+constexpr int64_t kShares = 64, kUnits = 16, kBlocksInGroup = 3;
 
 class Floats {
  public:
@@ -85,47 +86,51 @@ bool pack(Problem& problem, const float* const* inputs, int64_t threads, float* 
   return for_each_unit(packs * (states + rank) < 4096 ? 1 : threads, packs, 0, pack_block);
 }
 
-// Adds the parts of the batch, in order, to one direction's gradients of A, D and delta_bias.
+// Adds the parts of the batch, in order, to one direction's gradients of A, D, delta_bias and delta_weight.
 void add_parts(const Backward& b, int64_t block, float* const* gradients) {
-  const int64_t rows = b.states + 2;
+  const int64_t rows = weight_rows(b);
   for (int64_t row = 0; row < rows; ++row) {
     float total[kBlock] = {};
     for (int64_t part = 0; part < b.parts; ++part)
       for (int64_t lane = 0; lane < kBlock; ++lane)
         total[lane] += b.grad_weights[((part * b.blocks + block) * rows + row) * kBlock + lane];
+    const int64_t rank = row - b.states - 2;
     for (int64_t lane = 0; lane < kBlock && block * kBlock + lane < b.channels; ++lane) {
       const int64_t at = b.direction * b.channels + block * kBlock + lane;
       if (row < b.states) {
         gradients[2][at * b.states + row] = total[lane];
+      } else if (rank < 0) {
+        gradients[rank == -2 ? 5 : 6][at] = total[lane];
       } else {
-        gradients[row == b.states ? 5 : 6][at] = total[lane];
+        gradients[7][at * b.rank + rank] = total[lane];
       }
     }
   }
 }
 
-// Adds the groups of channels, in order, to one direction's gradient of B or C.
-void add_groups(const Backward& b, const float* partial, int64_t first, int64_t last, float* gradient) {
+// Adds the groups of channels, in order, to one direction's gradient of B, C or the ranks of delta.
+void add_groups(const Backward& b, const Sums& sums, int64_t first, int64_t last, float* gradient) {
+  const int64_t width = sums.position_step;
   for (int64_t p = first; p < last; ++p) {
-    float* to = gradient + (p * b.directions + b.direction) * b.states;
-    for (int64_t n = 0; n < b.states; ++n) to[n] = partial[p * b.states + n];
+    float* to = gradient + (p * b.directions + b.direction) * width;
+    for (int64_t n = 0; n < width; ++n) to[n] = sums.to[p * width + n];
     for (int64_t group = 1; group < b.groups; ++group)
-      for (int64_t n = 0; n < b.states; ++n) to[n] += partial[group * b.group_step + p * b.states + n];
+      for (int64_t n = 0; n < width; ++n) to[n] += sums.to[group * sums.group_step + p * width + n];
   }
 }
 
+// The groups' sums of `width` floats for each position: in `partial`, or of a single group where they belong.
+Sums sums_of(const Backward& b, int64_t width, float* gradient, float*& partial) {
+  if (b.groups == 1) return {gradient + b.direction * width, 0, b.directions * width};
+  const Sums sums{partial, b.batch * b.length * width, width};
+  partial += b.groups * sums.group_step;
+  return sums;
+}
+
 bool backward_direction(Backward b, int64_t threads, float* partial, float* const* gradients) {
-  const int64_t positions = b.batch * b.length;
-  if (b.groups == 1) {
-    b.grad_B = gradients[3] + b.direction * b.states;
-    b.grad_C = gradients[4] + b.direction * b.states;
-    b.position_step = b.directions * b.states;
-  } else {
-    b.grad_B = partial;
-    b.grad_C = partial + b.groups * positions * b.states;
-    b.position_step = b.states;
-    b.group_step = positions * b.states;
-  }
+  b.grad_B = sums_of(b, b.states, gradients[3], partial);
+  b.grad_C = sums_of(b, b.states, gradients[4], partial);
+  b.grad_ranks = sums_of(b, b.rank, gradients[1], partial);
   const Kernels& best = kernels();
   const auto scan_unit = [&](int64_t unit, float* scratch) {
     best.backward(b, unit / b.groups, unit % b.groups, scratch);
@@ -135,10 +140,12 @@ bool backward_direction(Backward b, int64_t threads, float* partial, float* cons
   for (int64_t block = 0; block < b.blocks; ++block) add_parts(b, block, gradients);
   if (b.groups == 1) return true;
   const auto add_share = [&](int64_t share, float*) {
+    const int64_t positions = b.batch * b.length;
     const int64_t first = first_of(positions, share, kShares);
     const int64_t last = first_of(positions, share + 1, kShares);
     add_groups(b, b.grad_B, first, last, gradients[3]);
     add_groups(b, b.grad_C, first, last, gradients[4]);
+    add_groups(b, b.grad_ranks, first, last, gradients[1]);
   };
   return for_each_unit(threads, kShares, 0, add_share);
 }
@@ -166,9 +173,9 @@ bool run_backward(const int64_t* sizes, const float* const* inputs, const float*
   b.grad_x = gradients[0];
   b.grad_delta = gradients[1];
   b.parts = std::min(b.batch, kShares);
-  b.groups = std::clamp<int64_t>(kUnits / b.parts, 1, b.blocks);
-  const int64_t sums = b.groups == 1 ? 0 : 2 * b.groups * b.batch * b.length * b.states;
-  const Floats packed(packed_floats(b)), partial(sums), weights(b.parts * b.blocks * (b.states + 2) * kBlock);
+  b.groups = std::clamp<int64_t>(kUnits / b.parts, 1, std::max<int64_t>(b.blocks / kBlocksInGroup, 1));
+  const int64_t sums = b.groups == 1 ? 0 : b.groups * b.batch * b.length * (2 * b.states + b.rank);
+  const Floats packed(packed_floats(b)), partial(sums), weights(b.parts * b.blocks * weight_rows(b) * kBlock);
   if (packed.get() == nullptr || partial.get() == nullptr || weights.get() == nullptr) return false;
   b.grad_weights = weights.get();
   if (!pack(b, inputs, threads, packed.get())) return false;
@@ -191,8 +198,8 @@ SCAN_EXPORT int scan_forward(const int64_t* sizes, const float* const* inputs, f
   return scan::run_forward(sizes, inputs, y, checkpoints) ? 0 : 1;
 }
 
-// gradients: of x, delta (or of its product with delta_weight), A, B, C, D, delta_bias; all contiguous, B's and C's
-// (batch, height, width, directions, states).
+// gradients: of x, delta, A, B, C, D, delta_bias and, if there is a rank, delta_weight; all contiguous, B's and C's (batch,
+// height, width, directions, states), and delta's with a rank (batch, height, width, directions, rank).
 SCAN_EXPORT int scan_backward(const int64_t* sizes, const float* const* inputs, const float* checkpoints,
                               const float* grad_y, float* const* gradients) {
   return scan::run_backward(sizes, inputs, checkpoints, grad_y, gradients) ? 0 : 1;

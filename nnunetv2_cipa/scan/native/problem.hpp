@@ -35,18 +35,27 @@ struct Forward : Problem {
   float* checkpoints;  // states at the start of each chunk: (directions, batch, blocks, chunks, states, kBlock), or null
 };
 
-// The backward pass of one direction. Sums over channels (B, C) and over the batch (A, D, delta_bias) are left as
-// partial sums, one for each group of blocks and one for each part of the batch, to be added in a fixed order.
+// Sums over channels: to[group * group_step + p * position_step + ...].
+struct Sums {
+  float* to;
+  int64_t group_step, position_step;
+
+  Sums of(int64_t position, int64_t group) const {
+    return {to + group * group_step + position * position_step, group_step, position_step};
+  }
+};
+
+// The backward pass of one direction. Sums over channels (B, C, ranks of delta) and over the batch (A, D, delta_bias,
+// delta_weight) are left as partial sums, one for each group of blocks and one for each part of the batch, to be added in
+// a fixed order.
 struct Backward : Problem {
   int64_t direction;
   const float* checkpoints;  // as forward
   const float* grad_y;  // (batch, height, width, channels), contiguous
   float* grad_x;        // the same; written by direction 0, added to by the others
-  float* grad_delta;    // of delta, or of delta_weight times it: (directions, batch, height, width, channels), contiguous
-  float* grad_B;        // grad_B[group * group_step + p * position_step + state]
-  float* grad_C;
-  int64_t group_step, position_step;
-  float* grad_weights;  // (parts, blocks, states + 2, kBlock): A's rows, then D, then delta_bias
+  float* grad_delta;    // without ranks: (directions, batch, height, width, channels), contiguous
+  Sums grad_B, grad_C, grad_ranks;
+  float* grad_weights;  // (parts, blocks, weight_rows, kBlock): A's rows, then D, delta_bias and delta_weight's rows
   int64_t parts;
 };
 
@@ -80,10 +89,13 @@ inline int64_t checkpoints_at(const Problem& problem, int64_t direction, int64_t
   return ((direction * problem.batch + item) * problem.blocks + block) * checkpoint_floats(problem);
 }
 
+constexpr int64_t kMostTogether = 4;  // states that the backward pass works on at the same time
+
+inline int64_t weight_rows(const Problem& problem) { return problem.states + 2 + problem.rank; }
+
 inline int64_t backward_scratch(const Problem& problem) {
-  const int64_t row = problem.states * kBlock;
-  const int64_t work = (5 + 2 * kChunk) * row + (6 + kChunk) * kBlock;
-  return steps_scratch(problem) + blocks_in_group(problem) * 2 * row + work;
+  const int64_t work = kChunk * (4 + 2 * kMostTogether) * kBlock;
+  return steps_scratch(problem) + blocks_in_group(problem) * problem.states * kBlock + work;
 }
 
 inline int64_t first_of(int64_t total, int64_t share, int64_t shares) { return total * share / shares; }

@@ -1,7 +1,7 @@
 // The recurrence along one direction of one item, a chunk of steps at a time.
 // kStates: the number of states if it is known when compiling, else 0. kWhole: the block has all kBlock channels.
 
-constexpr int64_t kTogetherSteps = 2;  // steps whose dt is computed at the same time, to overlap their chains
+constexpr int64_t kTogetherSteps = kLanes == 16 ? 4 : 2;  // steps whose dt is computed at the same time, to overlap their chains
 
 // What all blocks of channels read for the steps of one chunk, gathered once for them: rows of B, C and, if there are
 // ranks, of delta.
@@ -120,10 +120,9 @@ struct Recurrence {
     store(dt + j * kBlock, problem.softplus ? softplus(value) : value);
   }
 
-  // Takes the states over step j, and tells `keep` for kTogether of them at a time, from state n on: the power of two
-  // that the decay is, the states times its scale, these times its rest, and the new states.
-  template <class Keep>
-  SCAN_INLINE void advance(const Rows& rows, int64_t j, float* __restrict state, const Keep& keep) const {
+  // Takes the states over step j, and shows `see` the new ones, kTogether at a time from state n on.
+  template <class See>
+  SCAN_INLINE void advance(const Rows& rows, int64_t j, float* __restrict state, const See& see) const {
     const Block step = load<kParts>(dt + j * kBlock);
     const auto dts = repeat<kCount>(step);
     const auto inputs = repeat<kCount>(step * load<kParts>(x + j * kBlock));
@@ -133,9 +132,8 @@ struct Recurrence {
     for (int64_t n = 0; n < states; n += kTogether) {
       const auto power = power_of_two(dts * load<kCount>(rates + n * kBlock));
       const auto scaled = power.scale * load<kCount>(state + n * kBlock);
-      const auto rest = power.rest * scaled;
-      const auto next = scaled + multiply_add(power.series, rest, times_each(inputs, b + n));
-      keep(n, power, scaled, rest, next);
+      const auto next = scaled + multiply_add(power.series, power.rest * scaled, times_each(inputs, b + n));
+      see(n, next);
       store(state + n * kBlock, next);
     }
   }

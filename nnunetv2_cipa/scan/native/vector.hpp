@@ -139,11 +139,6 @@ SCAN_INLINE void copy(float* to, const float* from, int64_t count) {
   for (int64_t n = 0; n < count; ++n) store(to + n * kBlock, load<kParts>(from + n * kBlock));
 }
 
-SCAN_INLINE void add_rows(float* to, const float* from, int64_t count) {
-  for (int64_t n = 0; n < count; ++n)
-    store(to + n * kBlock, load<kParts>(to + n * kBlock) + load<kParts>(from + n * kBlock));
-}
-
 // A block of which only the first `count` channels exist, if not whole; the others are read as 0.
 template <bool kWhole>
 SCAN_INLINE Block load_block(const float* from, int64_t count) {
@@ -217,31 +212,65 @@ SCAN_INLINE Block softplus_slope(const Block& dt) {
 #if defined(__clang__) || __GNUC__ >= 12
 #define SCAN_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
-typedef int32_t QuadIndex __attribute__((vector_size(16)));
-#define SCAN_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, QuadIndex{__VA_ARGS__})
+#define SCAN_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, Bits{__VA_ARGS__})
 #endif
 
-// Stores, for each state in `terms`, its sums over the channels that share a lane: kLanes floats a state.
-template <int kCount>
-SCAN_INLINE void store_lanes(float* to, const Vectors<kCount>& terms) {
-  for (int state = 0; state < kCount / kParts; ++state) {
-    Lanes lanes = terms.part[state * kParts];
-    for (int i = 1; i < kParts; ++i) lanes += terms.part[state * kParts + i];
-    *reinterpret_cast<Memory*>(to + state * kLanes) = lanes;
+// Where the first summand of lane i comes from when segments of 2 * kDistance lanes of two registers are halved.
+template <int kDistance>
+constexpr int from(int i) {
+  constexpr int kHalf = kLanes / 2;
+  return i / kHalf * kLanes + i % kHalf / kDistance * 2 * kDistance + i % kDistance;
+}
+
+#if SCAN_WIDTH == 16
+#define SCAN_FROM(d, s)                                                                                              \
+  from<d>(0) + s, from<d>(1) + s, from<d>(2) + s, from<d>(3) + s, from<d>(4) + s, from<d>(5) + s, from<d>(6) + s,    \
+      from<d>(7) + s, from<d>(8) + s, from<d>(9) + s, from<d>(10) + s, from<d>(11) + s, from<d>(12) + s,             \
+      from<d>(13) + s, from<d>(14) + s, from<d>(15) + s
+#elif SCAN_WIDTH == 8
+#define SCAN_FROM(d, s)                                                                                           \
+  from<d>(0) + s, from<d>(1) + s, from<d>(2) + s, from<d>(3) + s, from<d>(4) + s, from<d>(5) + s, from<d>(6) + s, \
+      from<d>(7) + s
+#else
+#define SCAN_FROM(d, s) from<d>(0) + s, from<d>(1) + s, from<d>(2) + s, from<d>(3) + s
+#endif
+
+// The sums of each register's lanes, one after the other from the first lane on. Each round halves the segments of lanes
+// that belong to one sum, and puts those of two registers into one.
+template <int kDistance = kLanes / 2, int kCount>
+SCAN_INLINE auto lane_sums(const Vectors<kCount>& a) {
+  constexpr int kLeft = (kCount + 1) / 2;
+  Vectors<kLeft> halved;
+  for (int i = 0; i < kLeft; ++i) {
+    const Lanes first = a.part[2 * i], second = a.part[2 * i + 1 < kCount ? 2 * i + 1 : 2 * i];
+    halved.part[i] = SCAN_SHUFFLE(first, second, SCAN_FROM(kDistance, 0)) +
+                     SCAN_SHUFFLE(first, second, SCAN_FROM(kDistance, kDistance));
+  }
+  if constexpr (kDistance == 1) {
+    return halved;
+  } else {
+    return lane_sums<kDistance / 2>(halved);
   }
 }
 
-SCAN_INLINE Quad sum_to_quad(const float* lanes) {
-  Quad total = *reinterpret_cast<const QuadMemory*>(lanes);
-  for (int i = 4; i < kLanes; i += 4) total += *reinterpret_cast<const QuadMemory*>(lanes + i);
-  return total;
+// The sum of a block's registers for the state with this index.
+template <int kCount>
+SCAN_INLINE Lanes sum_parts(const Vectors<kCount>& a, int state) {
+  Lanes sum = a.part[state * kParts];
+  for (int i = 1; i < kParts; ++i) sum += a.part[state * kParts + i];
+  return sum;
 }
 
-// The sums of four states' lanes.
-SCAN_INLINE Quad sum_four(const float* lanes) {
-  const Quad a = sum_to_quad(lanes), b = sum_to_quad(lanes + kLanes);
-  const Quad c = sum_to_quad(lanes + 2 * kLanes), d = sum_to_quad(lanes + 3 * kLanes);
-  const Quad ab = SCAN_SHUFFLE(a, b, 0, 4, 1, 5) + SCAN_SHUFFLE(a, b, 2, 6, 3, 7);  // (a, b, a, b)
-  const Quad cd = SCAN_SHUFFLE(c, d, 0, 4, 1, 5) + SCAN_SHUFFLE(c, d, 2, 6, 3, 7);
-  return SCAN_SHUFFLE(ab, cd, 0, 1, 4, 5) + SCAN_SHUFFLE(ab, cd, 2, 3, 6, 7);
+// Writes a few floats, or adds them to those that are there.
+template <int kCount>
+SCAN_INLINE void put_floats(float* to, const float* from, bool add) {
+  if constexpr (kCount == 4) {
+    const Quad values = *reinterpret_cast<const QuadMemory*>(from);
+    QuadMemory* quad = reinterpret_cast<QuadMemory*>(to);
+    *quad = add ? *quad + values : values;
+  } else {
+    for (int i = 0; i < kCount; ++i) to[i] = add ? to[i] + from[i] : from[i];
+  }
 }
+
+SCAN_INLINE void add_to(float* to, const Block& value) { store(to, load<kParts>(to) + value); }

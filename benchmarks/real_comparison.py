@@ -167,7 +167,7 @@ def results(workspace: Workspace, cases: Path, folds: Sequence[int], trained: Se
         )
         for name, folder in folders.items()
     ]
-    comparison, report = workspace.folder / "comparison", workspace.folder / "report.html"
+    comparison = workspace.folder / "comparison"
     processes = ("-np", "2") if few_cores() else ()
     command: tuple[str, ...] = (stock_command("nnUNetv2_cipa"), "compare", "-d", str(workspace.source.dataset_id))
     command += ("-f", *map(str, folds), "-tr", *(f"{model.name}={model.folder}" for model in MODELS))
@@ -177,8 +177,7 @@ def results(workspace: Workspace, cases: Path, folds: Sequence[int], trained: Se
     compare = Step(
         "compare", command, ("-device", workspace.device, *processes), needs, makes=(comparison,), beside=True
     )
-    command = (stock_command("nnUNetv2_cipa"), "report", "-i", str(comparison / "comparison.json"), "-o", str(report))
-    return [*thresholds, compare, Step("report", command, processes, ("compare",), makes=(report,), beside=True)]
+    return [*thresholds, compare, graph.page_of(comparison, workspace.folder / "report.html")]
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever JSON can hold

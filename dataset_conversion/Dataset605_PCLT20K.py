@@ -14,7 +14,7 @@ from tqdm import tqdm
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_folder
 
-from .patient_folds import five_folds
+from .patient_folds import patient_folds
 from .problems import Problems
 from .raw_dataset import Normalization, dataset_folder, outdated_splits, remove_leftovers, write_json_files
 from .slice_conversion import ConvertedSlice, convert_slice
@@ -121,7 +121,7 @@ def convert_pclt20k(
         train = _convert_slices(source.train, folder, "Tr", num_processes, problems)
         test = _convert_slices(source.test, folder, "Ts", num_processes, problems)
         problems.refuse(source_folder)
-        folds = five_folds({slice_.name: slice_.patient for slice_ in train})
+        folds = patient_folds({slice_.name: slice_.patient for slice_ in train})
         write_json_files(folder, normalization, folds, num_training=len(train))
     return Conversion(
         folder=target,

@@ -15,16 +15,17 @@ def hold_out_patients(patients: Sequence[str], seed: int) -> set[str]:
     return {patients[index] for index in test}
 
 
-def five_folds(patient_by_case: dict[str, str]) -> list[dict[str, list[str]]]:
-    """Deal the patients out to five folds so that all have about as many cases, and return nnU-Net's splits_final.json.
+def patient_folds(patient_by_case: dict[str, str], num_folds: int = NUM_FOLDS) -> list[dict[str, list[str]]]:
+    """Deal the patients out to folds so that all have about as many cases, and return nnU-Net's splits_final.json.
 
     Args:
-        patient_by_case: The patient of each case identifier; at least five patients.
+        patient_by_case: The patient of each case identifier; at least as many patients as folds.
+        num_folds: How many folds there are to be.
 
     Returns:
         For each fold the case identifiers under "train" and "val", sorted as nnU-Net sorts its own.
     """
     cases = np.array(sorted(patient_by_case))
     _, groups = np.unique([patient_by_case[case] for case in cases], return_inverse=True)
-    folds = GroupKFold(NUM_FOLDS).split(cases, groups=groups)
+    folds = GroupKFold(num_folds).split(cases, groups=groups)
     return [{"train": cases[train].tolist(), "val": cases[val].tolist()} for train, val in folds]

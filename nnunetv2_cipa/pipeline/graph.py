@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from nnunetv2_cipa.dataset_conversion.raw_dataset import Normalization
 from nnunetv2_cipa.planning.plan import OWN_PLANS
@@ -171,9 +172,16 @@ def results(workspace: Workspace, choices: Choices) -> list[Step]:
         folders = [f"{trainer}={workspace.predictions(trainer)}" for trainer in choices.trainers]
         compare += (*reference, *dataset_json, "--predictions", *folders, f"best={final}")
     steps.append(Step("compare", compare, _processes(), tuple(needs), makes=(comparison,), beside=True))
-    command = (*_ours("report"), "-i", str(comparison / "comparison.json"), "-o", str(report))
-    steps.append(Step("report", command, _processes(), ("compare",), makes=(report,), beside=True))
+    steps.append(page_of(comparison, report))
     return steps
+
+
+def page_of(comparison: Path, report: Path) -> Step:
+    """The report of a comparison; many cases are in a folder next to the page, which the command puts there itself."""
+    command = (*_ours("report"), "-i", str(comparison / "comparison.json"), "-o", str(report))
+    makes = (report, report.with_name(f"{report.stem}_files"))
+    options = ("--overwrite", *_processes())
+    return Step("report", command, options, ("compare",), makes=makes, proof=(report,), replaces=True)
 
 
 def _prediction(workspace: Workspace, choices: Choices, trainer: str, *, probabilities: bool) -> Step:

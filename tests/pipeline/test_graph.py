@@ -1,9 +1,13 @@
+import sys
+from dataclasses import replace
+
 import pytest
 
 from nnunetv2_cipa.pipeline import graph
 from nnunetv2_cipa.pipeline.best_model import BestModel
 from nnunetv2_cipa.pipeline.graph import Choices
 from nnunetv2_cipa.planning.schedule import Schedule
+from nnunetv2_cipa.steps import LocalExecutor, Runner
 
 OURS, THEIRS = "nnUNetTrainerCIPA", "nnUNetTrainer"
 CHOICES = Choices((OURS, THEIRS), (0, 1))
@@ -101,3 +105,15 @@ def test_predictions_are_compared_with_the_best(with_labels):
     steps = by_name(graph.results(with_labels, CHOICES))
     assert list(steps) == ["submission", "evaluate", "compare", "report"]
     assert f"best={with_labels.predictions('final')}" in steps["compare"].command
+
+
+def test_a_report_can_have_its_cases_in_a_folder_next_to_it(tmp_path):
+    page, files = tmp_path / "report.html", tmp_path / "report_files"
+    write = "import sys; from pathlib import Path; page = Path(sys.argv[1]); page.touch()"
+    write += "; page.with_name('report_files').mkdir(exist_ok=True)"
+    step = replace(graph.page_of(tmp_path, page), command=(sys.executable, "-c", write, str(page)), needs=())
+    Runner(tmp_path, {}, LocalExecutor()).run([step])
+    page.unlink()
+    Runner(tmp_path, {}, LocalExecutor()).run([step])
+    assert page.exists()
+    assert files.is_dir()

@@ -1,0 +1,246 @@
+"""Compare U-Net, CIPA, its ablations and two PET thresholds on real data, all patients, by cross-validation.
+
+`python benchmarks/real_comparison.py -i sts_pclt20k -o FOLDER --epochs 30` takes a folder in PCLT20K's layout, deals
+all its patients out to three folds, and trains six models on each for equally many iterations of equally many images:
+U-Net, CIPA, CIPA without CRM and without DCIM with nnU-Net's own normalisation, and U-Net and CIPA with 8-bit images
+divided by 255. Their validation cases, with SUV > 2.5 and 41 % of the patient's maximum beside, are then compared
+(`comparison/`) and shown (`report.html`). Killed and started again, it goes on; the folds come one after the other, so
+`--folds 0` compares what the first one gave.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from nnunetv2_cipa.dataset_conversion.patient_folds import patient_folds
+from nnunetv2_cipa.dataset_conversion.problems import Problems
+from nnunetv2_cipa.dataset_conversion.raw_dataset import Normalization
+from nnunetv2_cipa.dataset_conversion.source_folder import SliceFiles, read_source_folder
+
+from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.files import new_folder
+from nnunetv2_cipa.pipeline import graph
+from nnunetv2_cipa.pipeline.source import find_source
+from nnunetv2_cipa.pipeline.training_step import TrainingStep
+from nnunetv2_cipa.pipeline.workspace import Workspace, few_cores, stock_command
+from nnunetv2_cipa.planning.schedule import Schedule
+from nnunetv2_cipa.planning.timing import CONFIGURATION
+from nnunetv2_cipa.steps import LocalExecutor, Runner, Step, locked
+
+NUM_FOLDS = 3
+NORMALIZATIONS: tuple[Normalization, ...] = ("stock", "fixed")
+TRAINERS = Path(__file__).with_name("trainers")
+THRESHOLDS = {"PET SUV 2.5": ("--suv", "2.5"), "PET 41 percent": ("--fraction", "0.41")}
+FEWER_PAGE_FAULTS = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000"}
+"""For the GNU C library: freed memory stays with the process, as the next iteration takes as much again."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network with a normalisation."""
+
+    name: str
+    trainer: str
+    normalization: Normalization = "stock"
+
+    @property
+    def plans(self) -> str:
+        """Name of its plans."""
+        return f"Comparison{self.normalization.capitalize()}Plans"
+
+    @property
+    def folder(self) -> str:
+        """Name of its folder in nnUNet_results."""
+        return f"{self.trainer}__{self.plans}__{CONFIGURATION}"
+
+
+MODELS = (
+    Model("U-Net", "nnUNetTrainer_compared"),
+    Model("CIPA", "nnUNetTrainerCIPA_compared"),
+    Model("CIPA without CRM", "nnUNetTrainerCIPA_noCRM_compared"),
+    Model("CIPA without DCIM", "nnUNetTrainerCIPA_noDCIM_compared"),
+    Model("U-Net fixed", "nnUNetTrainer_compared", "fixed"),
+    Model("CIPA fixed", "nnUNetTrainerCIPA_compared", "fixed"),
+)
+
+
+def data_of_all_patients(source: Path, folder: Path) -> list[SliceFiles]:
+    """Make a folder in PCLT20K's layout, of links, where all slices are for training; return the slices."""
+    problems = Problems()
+    read = read_source_folder(source, 0, problems)
+    problems.refuse(source)
+    slices = [*read.train, *read.test]
+    with new_folder(folder, overwrite=True) as new:
+        for patient in {slice_.ct.parent for slice_ in slices}:
+            (new / patient.name).symlink_to(patient.resolve())
+        (new / "train.txt").write_text("".join(f"{slice_.name}\n" for slice_ in slices), encoding="utf-8")
+        (new / "test.txt").touch()
+    return slices
+
+
+def conversion_and_planning(workspace: Workspace) -> tuple[Step, list[Step]]:
+    """The conversion, and the plans for both normalisations; the folds are written between."""
+    convert, plan = graph.preparation(workspace)
+    command = (stock_command("nnUNetv2_cipa"), "plan", "-d", str(workspace.source.dataset_id))
+    fits = []
+    for normalization in NORMALIZATIONS:
+        name, preprocessed = fitted_plans(normalization), workspace.preprocessed
+        plans_file = preprocessed / f"{name}.json"
+        fit = Step(
+            f"plan_{normalization}",
+            (*command, "--normalization", normalization, "-overwrite_plans_name", name, "-tr", "nnUNetTrainerCIPA"),
+            ("-device", workspace.device, *(("-np", "1") if few_cores() else ())),
+            needs=("plan",),
+            makes=(plans_file, preprocessed / f"{name}_{CONFIGURATION}"),
+            proof=(plans_file,),
+        )
+        fits.append(fit)
+    return replace(convert, proof=(workspace.raw / "imagesTr", workspace.raw / "labelsTr")), [plan, *fits]
+
+
+def fitted_plans(normalization: Normalization) -> str:
+    """Name of the plans that fit CIPA, of which the comparison's are made."""
+    return f"Fitted{normalization.capitalize()}Plans"
+
+
+def write_plans(workspace: Workspace, model: Model, schedule: Schedule, batch_size: int) -> None:
+    """Give a model's plans the comparison's schedule and batch."""
+    plans = read_json(workspace.preprocessed / f"{fitted_plans(model.normalization)}.json")
+    plans["plans_name"] = model.plans
+    plans["configurations"][CONFIGURATION] |= {**schedule.content(), "batch_size": batch_size}
+    write_json(workspace.preprocessed / f"{model.plans}.json", plans)
+
+
+def trainings(workspace: Workspace, folds: Sequence[int], epochs: int) -> list[TrainingStep]:
+    """All models of a fold, then those of the next."""
+    command = (stock_command("nnUNetv2_train"), str(workspace.source.dataset_id), CONFIGURATION)
+    return [
+        TrainingStep(
+            f"train_{model.name.replace(' ', '_')}_fold{fold}",
+            (*command, str(fold), "-tr", model.trainer, "-p", model.plans),
+            ("-device", workspace.device),
+            needs=(f"plan_{model.normalization}",),
+            reads=(workspace.preprocessed / f"{model.plans}.json",),
+            makes=(folder,),
+            proof=(folder / "checkpoint_final.pth", folder / "validation"),
+            resumes=True,
+            epochs=epochs,
+            trainer=model.trainer,
+            fold=fold,
+        )
+        for fold in folds
+        for model in MODELS
+        if (folder := workspace.results / model.folder / f"fold_{fold}")
+    ]
+
+
+def cases_of_folds(workspace: Workspace, folds: Sequence[int]) -> Path:
+    """Make a raw dataset, of links, with the validation cases of the folds."""
+    splits, target = read_json(workspace.raw / "splits_final.json"), workspace.folder / "cases"
+    with new_folder(target, overwrite=True) as new:
+        shutil.copy(workspace.raw / "dataset.json", new)
+        for subfolder in ("imagesTr", "labelsTr"):
+            (new / subfolder).mkdir()
+        for case in (case for fold in folds for case in splits[fold]["val"]):
+            for name in (f"imagesTr/{case}_0000.png", f"imagesTr/{case}_0001.png", f"labelsTr/{case}.png"):
+                (new / name).symlink_to(workspace.raw / name)
+    return target
+
+
+def results(workspace: Workspace, cases: Path, folds: Sequence[int], trained: Sequence[Step]) -> list[Step]:
+    """Thresholds, comparison and report."""
+    images, program = cases / "imagesTr", (sys.executable, str(Path(__file__).with_name("pet_threshold.py")))
+    folders = {name: workspace.folder / "thresholds" / name.replace(" ", "_") for name in THRESHOLDS}
+    thresholds = [
+        Step(
+            f"threshold_{folder.name}",
+            (*program, "-i", str(images), "-o", str(folder), *THRESHOLDS[name]),
+            reads=(images,),
+            makes=(folder,),
+            beside=True,
+        )
+        for name, folder in folders.items()
+    ]
+    comparison = workspace.folder / "comparison"
+    processes = ("-np", "2") if few_cores() else ()
+    command: tuple[str, ...] = (stock_command("nnUNetv2_cipa"), "compare", "-d", str(workspace.source.dataset_id))
+    command += ("-f", *map(str, folds), "-tr", *(f"{model.name}={model.folder}" for model in MODELS))
+    command += ("-ref", str(cases / "labelsTr"), "-djfile", str(cases / "dataset.json"))
+    command += ("--predictions", *(f"{name}={folder}" for name, folder in folders.items()), "-o", str(comparison))
+    needs = tuple(step.name for step in (*trained, *thresholds))
+    compare = Step(
+        "compare", command, ("-device", workspace.device, *processes), needs, makes=(comparison,), beside=True
+    )
+    return [*thresholds, compare, graph.page_of(comparison, workspace.folder / "report.html")]
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    """The content of a file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_json(path: Path, content: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
+    """Write a file, unless it says that already."""
+    text = json.dumps(content, indent=4)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Do what is not done yet."""
+    folder, folds = arguments.o.resolve(), sorted(set(arguments.folds))
+    with locked(folder):
+        slices = data_of_all_patients(arguments.i, folder / "data")
+        source = find_source(str(folder / "data"))
+        raw, preprocessed, trained = (folder / f"nnUNet_{name}" for name in ("raw", "preprocessed", "results"))
+        workspace = Workspace(folder, source, raw, preprocessed, trained, arguments.device)
+        environment = {**FEWER_PAGE_FAULTS, **workspace.environment, "nnUNet_extTrainer": str(TRAINERS)}
+        runner = Runner(folder, environment, LocalExecutor())
+        convert, plans = conversion_and_planning(workspace)
+        runner.run([convert])
+        splits = patient_folds({slice_.name: slice_.patient for slice_ in slices}, NUM_FOLDS)
+        write_json(workspace.raw / "splits_final.json", splits)
+        runner.run(plans)
+        schedule = Schedule(arguments.epochs, arguments.iterations, arguments.validation_iterations)
+        for model in MODELS:
+            write_plans(workspace, model, schedule, arguments.batch)
+        steps = trainings(workspace, folds, arguments.epochs)
+        runner.run(steps)
+        runner.run(results(workspace, cases_of_folds(workspace, folds), folds, steps))
+    print((folder / "comparison" / "comparison.md").read_text(encoding="utf-8"))
+    print(f"{folder / 'comparison'}\n{folder / 'report.html'}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-i", type=Path, required=True, metavar="DATA", help="folder in PCLT20K's layout")
+    parser.add_argument("-o", type=Path, required=True, metavar="FOLDER", help="where to work; started again, go on")
+    parser.add_argument("--epochs", type=int, default=30, help="of each training (default: %(default)s)")
+    parser.add_argument("--iterations", type=int, default=10, help="of each epoch (default: %(default)s)")
+    parser.add_argument("--validation-iterations", type=int, default=2, help="of each epoch (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=2, help="images an iteration (default: %(default)s)")
+    parser.add_argument(
+        "--folds", nargs="+", type=int, default=[0, 1, 2], choices=range(NUM_FOLDS), help="default: 0 1 2"
+    )
+    parser.add_argument(
+        "-device",
+        choices=("cpu", "cuda", "mps"),
+        default="cuda" if torch.cuda.is_available() else "cpu",
+        help="default here: %(default)s",
+    )
+    parsed = parser.parse_args(arguments)
+    try:
+        run(parsed)
+    except InputError as error:
+        sys.exit(f"{parser.prog}: {error}")
+
+
+if __name__ == "__main__":
+    main()

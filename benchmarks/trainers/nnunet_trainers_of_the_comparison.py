@@ -1,0 +1,42 @@
+"""The trainers of `benchmarks/real_comparison.py`, which names this folder in nnUNet_extTrainer.
+
+Their schedule is the plan's. Images are predicted once, without mirroring, and only the final checkpoint and that of
+every ten minutes are written: the best one is not used.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from nnunetv2_cipa.training.planned import (
+    nnUNetTrainer_planned,
+    nnUNetTrainerCIPA_noCRM_planned,
+    nnUNetTrainerCIPA_noDCIM_planned,
+    nnUNetTrainerCIPA_planned,
+)
+
+
+class nnUNetTrainer_compared(nnUNetTrainer_planned):
+    """nnU-Net's own U-Net."""
+
+    def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple[Any, ...]:
+        """Mirror in training as nnU-Net does, but predict each image once."""
+        configured = super().configure_rotation_dummyDA_mirroring_and_inital_patch_size()
+        self.inference_allowed_mirroring_axes = None
+        return configured
+
+    def save_checkpoint(self, filename: str) -> None:
+        """Write all checkpoints but the best one, which would be written in most of such short epochs."""
+        if Path(filename).name != "checkpoint_best.pth":
+            super().save_checkpoint(filename)
+
+
+class nnUNetTrainerCIPA_compared(nnUNetTrainer_compared, nnUNetTrainerCIPA_planned):
+    """CIPA-tiny."""
+
+
+class nnUNetTrainerCIPA_noCRM_compared(nnUNetTrainer_compared, nnUNetTrainerCIPA_noCRM_planned):
+    """CIPA-tiny without CRM."""
+
+
+class nnUNetTrainerCIPA_noDCIM_compared(nnUNetTrainer_compared, nnUNetTrainerCIPA_noDCIM_planned):
+    """CIPA-tiny without DCIM."""

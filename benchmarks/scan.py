@@ -175,7 +175,9 @@ def time_scan(scan: Callable[..., Tensor], tensors: Tensors, backward: bool, arg
 
 def limit(shape: Shape, backward: bool, arguments: argparse.Namespace) -> float:
     """Seconds that the arithmetic of a scan needs on maps that stay in each core's cache."""
-    small = Shape(torch.get_num_threads(), 1, 2048 if shape.height * shape.width > 64 else 16, 16, shape.states, 1)
+    length = 2048 if shape.height * shape.width > 64 else 16
+    items = 8 * torch.get_num_threads() * 2048 // length  # enough for the call itself not to count
+    small = Shape(items, 1, length, 16, shape.states, 1)
     x, delta, A, B, C, D, bias = small.tensors()
     x, B, C = (tensor[:1, :, :1].expand(*delta.shape[1:4], *tensor.shape[3:]) for tensor in (x, B, C))
     scan = native_library.MapScan(x, delta, A, B, C, D, bias, None, True)

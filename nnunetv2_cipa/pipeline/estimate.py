@@ -108,8 +108,8 @@ def _upcoming(workspace: Workspace, choices: Choices, time_budget: float | None)
             return Estimate(step.name, min(seconds, longest), "what the time budget leaves" if limited else basis)
         if step.name in predicted:
             timings = times.timings(predicted[step.name])
-            seconds = timings.prediction_start + cases.test * len(choices.folds) * timings.case
-            return Estimate(step.name, seconds, basis)
+            starts = timings.start + timings.prediction_start
+            return Estimate(step.name, starts + cases.test * len(choices.folds) * timings.case, basis)
         seconds = COMMAND_SECONDS + (cases.training + cases.test) * CASE_SECONDS
         rounds = max(1, choices.pairs) if step.name == graph.SELECTION else 1
         return Estimate(step.name, rounds * seconds, "rule of thumb")

@@ -27,7 +27,7 @@ class Timings:
         validation_iteration: of the validation in an epoch.
         epoch_end: logging, plotting and writing a checkpoint.
         case: prediction of a case with its probabilities.
-        prediction_start: from the command to the first case.
+        prediction_start: from the beginning of a prediction, in a process that has started, to the first case.
         merge: ensembling and measuring a case.
     """
 
@@ -121,17 +121,18 @@ def seconds_besides_epochs(timings: Mapping[str, Timings], workload: Workload) -
 def seconds_after_trainings(timings: Mapping[str, Timings], workload: Workload) -> float:
     """Selecting, predicting with all models, ensembling, measuring and reporting.
 
-    Each model is ensembled with each other one, at the cost of merging the cases of both, and of starting processes
-    twice, to merge and to measure, as at the start of a prediction.
+    Each model is ensembled with each other one, at the cost of merging the cases of both, and of processes that load
+    the same libraries as a command does, to merge and to measure.
     """
     number = len(timings) * workload.seeds
     pairs = number * (number - 1) // 2
     merged = workload.validation_cases * (1 + number) + workload.test_cases * 2
     predicted = workload.test_cases * workload.folds
     models = workload.seeds * sum(
-        predicted * timing.case + timing.prediction_start + merged * timing.merge for timing in timings.values()
+        timing.start + timing.prediction_start + predicted * timing.case + merged * timing.merge
+        for timing in timings.values()
     )
-    start = max(timing.prediction_start for timing in timings.values())
+    start = max(timing.start for timing in timings.values())
     return models + (COMMANDS_AFTER_TRAININGS + pairs) * start + SECONDS_FOR_REPORTING
 
 

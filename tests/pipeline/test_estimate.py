@@ -68,7 +68,7 @@ def test_seeds_are_more_trainings_in_the_same_time(converted):
     write_plan(converted.plans_file, TRAINER, num_epochs=50)
     estimates = by_name(converted, choices=seeds)
     assert estimates[f"train_{TRAINER}_seed2_fold0"].seconds == estimates[f"train_{TRAINER}_fold0"].seconds
-    assert estimates[f"predict_{TRAINER}_seed2"].seconds == pytest.approx(5 + 2 * 2 * TIMINGS.case)
+    assert estimates[f"predict_{TRAINER}_seed2"].seconds == pytest.approx(10 + 5 + 2 * 2 * TIMINGS.case)
 
 
 def test_what_will_be_repeated_is_not_called_done(converted):
@@ -107,7 +107,7 @@ def test_what_was_measured_and_what_is_done_count_more(converted, capsys):
     training = estimates[f"train_{TRAINER}_fold1"]
     assert training.basis == "by what was measured for the plan"
     assert training.seconds == pytest.approx(10 + 50 * (250 * 0.1 + 50 * 0.05 + 1) + 5 + 2 * TIMINGS.case)
-    assert estimates[f"predict_{TRAINER}"].seconds == pytest.approx(5 + 2 * 2 * TIMINGS.case)
+    assert estimates[f"predict_{TRAINER}"].seconds == pytest.approx(10 + 5 + 2 * 2 * TIMINGS.case)
     print_estimates(converted, CHOICES, None)
     shown = capsys.readouterr().out
     assert "77 s  done" in shown
@@ -125,4 +125,4 @@ def test_a_raw_dataset_is_counted(tmp_path):
     write_plan(workspace.plans_file, TRAINER, num_epochs=50)
     estimates = by_name(workspace)
     assert "convert" not in estimates
-    assert estimates[f"predict_{TRAINER}"].seconds == pytest.approx(5 + 3 * 2 * TIMINGS.case)
+    assert estimates[f"predict_{TRAINER}"].seconds == pytest.approx(10 + 5 + 3 * 2 * TIMINGS.case)

@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.planning.schedule import (
+    COMMANDS_AFTER_TRAININGS,
     FEWEST_EPOCHS,
     MARGIN,
+    SECONDS_FOR_REPORTING,
     Schedule,
     Timings,
     Workload,
@@ -71,6 +73,14 @@ def test_what_comes_after_trainings_is_part_of_what_comes_besides_epochs():
     both = {"one": GPU, "two": GPU}
     assert 0 < seconds_after_trainings(both, WORK) < seconds_besides_epochs(both, WORK)
     assert seconds_besides_epochs(both, WORK) > seconds_besides_epochs({"one": GPU}, WORK)
+
+
+def test_every_model_and_every_pair_has_processes_to_start():
+    for seeds, pairs in ((1, 0), (2, 1), (3, 3)):
+        nothing_to_do = replace(WORK, validation_cases=0, test_cases=0, seeds=seeds)
+        commands = seeds + COMMANDS_AFTER_TRAININGS + pairs
+        expected = commands * GPU.start + seeds * GPU.prediction_start + SECONDS_FOR_REPORTING
+        assert seconds_after_trainings({"one": GPU}, nothing_to_do) == pytest.approx(expected)
 
 
 def test_a_seed_more_costs_as_much_as_a_trainer_more():

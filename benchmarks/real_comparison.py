@@ -25,7 +25,7 @@ from nnunetv2_cipa.dataset_conversion.source_folder import SliceFiles, read_sour
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_folder
-from nnunetv2_cipa.pipeline import graph
+from nnunetv2_cipa.pipeline import graph, preparation
 from nnunetv2_cipa.pipeline.source import find_source
 from nnunetv2_cipa.pipeline.training_step import TrainingStep
 from nnunetv2_cipa.pipeline.workspace import Workspace, few_cores, stock_command
@@ -37,8 +37,6 @@ NUM_FOLDS = 3
 NORMALIZATIONS: tuple[Normalization, ...] = ("stock", "fixed")
 TRAINERS = Path(__file__).with_name("trainers")
 THRESHOLDS = {"PET SUV 2.5": ("--suv", "2.5"), "PET 41 percent": ("--fraction", "0.41")}
-FEWER_PAGE_FAULTS = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000"}
-"""For the GNU C library: freed memory stays with the process, as the next iteration takes as much again."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ def data_of_all_patients(source: Path, folder: Path) -> list[SliceFiles]:
 
 def conversion_and_planning(workspace: Workspace) -> tuple[Step, list[Step]]:
     """The conversion, and the plans for both normalisations; the folds are written between."""
-    convert, plan = graph.preparation(workspace)
+    (convert,), plan = preparation.conversion(workspace), preparation.planning(workspace)
     command = (stock_command("nnUNetv2_cipa"), "plan", "-d", str(workspace.source.dataset_id))
     fits = []
     for normalization in NORMALIZATIONS:
@@ -200,7 +198,7 @@ def run(arguments: argparse.Namespace) -> None:
         source = find_source(str(folder / "data"))
         raw, preprocessed, trained = (folder / f"nnUNet_{name}" for name in ("raw", "preprocessed", "results"))
         workspace = Workspace(folder, source, raw, preprocessed, trained, arguments.device)
-        environment = {**FEWER_PAGE_FAULTS, **workspace.environment, "nnUNet_extTrainer": str(TRAINERS)}
+        environment = {**workspace.environment, "nnUNet_extTrainer": str(TRAINERS)}
         runner = Runner(folder, environment, LocalExecutor())
         convert, plans = conversion_and_planning(workspace)
         runner.run([convert])

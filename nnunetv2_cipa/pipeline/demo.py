@@ -11,7 +11,7 @@ from nnunetv2_cipa.evaluation.results import Evaluation, read_evaluation
 from nnunetv2_cipa.pipeline.overlay import draw_overlay
 from nnunetv2_cipa.steps import Ledger, Step
 
-from .graph import Choices
+from .choices import Choices
 from .run import CLAIM, run_pipeline
 from .source import PCLT20K_ID, Source
 from .workspace import open_workspace, stock_command
@@ -49,12 +49,12 @@ def run(arguments: Namespace) -> None:
     best = run_pipeline(workspace, CHOICES, before=[_phantom(data)] if arguments.data is None else [])
     picture = folder / "comparison.png"
     pictured = _pictured_cases(read_evaluation(folder / "evaluation.json"))
-    predictions = {trainer: workspace.predictions(trainer) for trainer in CHOICES.trainers}
+    predictions = {model.name: workspace.predictions(model.name) for model in CHOICES.models}
     draw_overlay(picture, workspace.raw, predictions, pictured)
     seconds = Ledger(folder / "steps.jsonl").seconds()
     print("\nSeconds:", ", ".join(f"{name} {taken:.0f}" for name, taken in seconds.items()))
     print(f"\n{(folder / 'comparison' / 'comparison.md').read_text(encoding='utf-8')}")
-    print(f"Best in cross-validation: {' and '.join(best.trainers)}")
+    print(f"Best in cross-validation: {best}")
     print("A quick schedule: it shows that things work, not who is better.")
     print(f"\nPicture: {picture}\nReport:  {folder / 'report.html'}")
 

@@ -1,7 +1,7 @@
 """How long the steps of a run will take, and how that is known."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +13,11 @@ from nnunetv2_cipa.dataset_conversion.source_folder import read_source_folder
 from nnunetv2_cipa.network import CIPA
 from nnunetv2_cipa.planning.plan import NNUNET_FOLDS
 from nnunetv2_cipa.planning.schedule import MARGIN, Schedule, Timings, duration
-from nnunetv2_cipa.steps import Ledger, Step
+from nnunetv2_cipa.steps import DoneSteps, Step
 
-from . import graph
-from .best_model import BestModel
-from .graph import Choices
+from . import graph, preparation
+from .best_model import BestModel, read_best_model
+from .choices import Choices
 from .source import Source
 from .time_budget import PlannedTimes, read_planned_times
 from .trainers import schedules_of
@@ -53,9 +53,15 @@ class _Cases:
     pixels: int
 
 
-def print_estimates(workspace: Workspace, choices: Choices, time_budget: float | None) -> None:
+Distributed = Callable[[Sequence[Step]], Sequence[Step]]
+"""Makes steps for the place of the run of steps for one machine."""
+
+
+def print_estimates(
+    workspace: Workspace, choices: Choices, time_budget: float | None, distributed: Distributed = list
+) -> None:
     """Print the steps in order, with the time that each will take and how that is known."""
-    estimates = list(estimate(workspace, choices, time_budget))
+    estimates = list(estimate(workspace, choices, time_budget, distributed))
     width = max(len(one.step) for one in estimates)
     for one in estimates:
         print(f"{one.step:<{width}}  {duration(one.seconds):>13}  {one.basis}")
@@ -63,41 +69,68 @@ def print_estimates(workspace: Workspace, choices: Choices, time_budget: float |
     print(f"{'still to be done':<{width}}  {duration(left):>13}")
 
 
-def estimate(workspace: Workspace, choices: Choices, time_budget: float | None) -> Iterator[Estimate]:
-    """Estimates for all steps, by what was measured for the plan if that is there, else by one training step here."""
+def estimate(
+    workspace: Workspace, choices: Choices, time_budget: float | None, distributed: Distributed = list
+) -> Iterator[Estimate]:
+    """Estimates for all steps, by what was measured for the plan if that is there, else by one training step here.
+
+    What is done tells how long it took; a step whose inputs have changed, or come from such a step, is to be done.
+    """
+    done = DoneSteps(workspace.folder)
+    seconds = done.ledger.seconds()
+    upcoming = _upcoming(workspace, choices, time_budget)
+    undone: set[str] = set()
+    for step in _steps(workspace, choices, done):
+        parts = distributed([step])
+        if undone.isdisjoint(step.needs) and all(part in done for part in parts):
+            yield Estimate(step.name, sum(seconds[part.name] for part in parts), "done")
+        else:
+            undone.add(step.name)
+            yield upcoming(step)
+
+
+def _upcoming(workspace: Workspace, choices: Choices, time_budget: float | None) -> Callable[[Step], Estimate]:
+    """A function that estimates what is not done."""
     cases = _count_cases(workspace.source)
-    done = Ledger(workspace.folder / "steps.jsonl").seconds()
     times, basis = _times(workspace, cases)
     schedules = schedules_of(choices.trainers, workspace.plans_file)
+    predicted = {graph.prediction_name(model): model.trainer for model in choices.models}
     longest = float("inf")
     if time_budget is not None and not workspace.plans_file.exists():
-        longest = time_budget * (1 - MARGIN) / len(choices.trainers) / len(choices.folds)
-    for step in _steps(workspace, choices, schedules):
-        if step.name in done:
-            yield Estimate(step.name, done[step.name], "done")
-        elif isinstance(step, TrainingStep):
+        longest = time_budget * (1 - MARGIN) / len(choices.models) / len(choices.folds)
+
+    def upcoming(step: Step) -> Estimate:
+        if isinstance(step, TrainingStep):
             timings = times.timings(step.trainer)
             starts = timings.start + timings.prediction_start
             seconds = starts + schedules[step.trainer].seconds(timings) + cases.training / NNUNET_FOLDS * timings.case
             limited = seconds > longest
-            yield Estimate(step.name, min(seconds, longest), "what the time budget leaves" if limited else basis)
-        elif step.name.startswith("predict_"):
-            timings = times.timings(step.name.removeprefix("predict_"))
-            seconds = timings.prediction_start + cases.test * len(choices.folds) * timings.case
-            yield Estimate(step.name, seconds, basis)
-        else:
-            seconds = COMMAND_SECONDS + (cases.training + cases.test) * CASE_SECONDS
-            yield Estimate(step.name, seconds, "rule of thumb")
+            return Estimate(step.name, min(seconds, longest), "what the time budget leaves" if limited else basis)
+        if step.name in predicted:
+            timings = times.timings(predicted[step.name])
+            starts = timings.start + timings.prediction_start
+            return Estimate(step.name, starts + cases.test * len(choices.folds) * timings.case, basis)
+        seconds = COMMAND_SECONDS + (cases.training + cases.test) * CASE_SECONDS
+        rounds = max(1, choices.pairs) if step.name == graph.SELECTION else 1
+        return Estimate(step.name, rounds * seconds, "rule of thumb")
+
+    return upcoming
 
 
-def _steps(workspace: Workspace, choices: Choices, schedules: dict[str, Schedule]) -> list[Step]:
-    """All steps, as if the first two trainers were the best pair."""
-    best = BestModel(choices.trainers[:2], 0.0, Path("postprocessing.pkl"), Path("plans.json"))
+def _steps(workspace: Workspace, choices: Choices, done: DoneSteps) -> list[Step]:
+    """All steps; as long as nnU-Net has not chosen, as if the first two models were the best pair."""
+    planned_already = preparation.is_planned_already(workspace, done.ledger)
+    selection = graph.selection(workspace, choices)
+    best = BestModel(choices.models[:2], 0.0, Path("postprocessing.pkl"), Path("plans.json"))
+    if selection in done:
+        best = read_best_model(selection.proof[0])
     return [
-        *graph.preparation(workspace),
-        graph.plan_for_cipa(workspace, choices, None),
-        *graph.trainings(workspace, choices, schedules),
-        graph.selection(workspace, choices),
+        *preparation.conversion(workspace),
+        *([] if planned_already else [preparation.planning(workspace)]),
+        preparation.plan_for_cipa(workspace, choices, None, planned_already=planned_already),
+        *preparation.plans_for_seeds(workspace, choices),
+        *graph.trainings(workspace, choices, schedules_of(choices.trainers, workspace.plans_file)),
+        selection,
         *(graph.predictions(workspace, choices, best) if workspace.has_test_images else []),
         *graph.results(workspace, choices),
     ]

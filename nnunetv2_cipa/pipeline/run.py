@@ -16,13 +16,16 @@ from nnunetv2_cipa.dataset_conversion.raw_dataset import Normalization
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.planning.plan import check_folds, count_workload, duration_argument
 from nnunetv2_cipa.planning.schedule import duration
+from nnunetv2_cipa.planning.seeds import UNSEEDED, seed_argument
 from nnunetv2_cipa.steps import Executor, Ledger, LocalExecutor, Runner, Step, locked
+from nnunetv2_cipa.submission import read_sample
 from nnunetv2_cipa.training.planned import TRAIN_UNTIL
 
-from . import graph
+from . import graph, preparation
 from .best_model import BestModel, read_best_model
-from .estimate import print_estimates
-from .graph import Choices
+from .check_sample import check_sample
+from .choices import Choices
+from .estimate import Distributed, print_estimates
 from .source import PCLT20K_ID, find_source
 from .time_budget import TimeBudget, read_planned_times
 from .trainers import existing, planned, schedules_of
@@ -51,6 +54,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         "-f", "--folds", nargs="+", type=int, default=[0, 1, 2, 3, 4], metavar="FOLD", help="default: 0 1 2 3 4"
     )
     parser.add_argument(
+        "--seeds",
+        nargs="+",
+        type=seed_argument,
+        default=[UNSEEDED],
+        metavar="N",
+        help=f"train each trainer and fold once for each; {UNSEEDED}, the default, is a training without seed",
+    )
+    parser.add_argument(
         "--time-budget",
         type=duration_argument,
         metavar="TIME",
@@ -68,6 +79,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         default="cuda" if torch.cuda.is_available() else "cpu",
         help="default here: %(default)s",
     )
+    parser.add_argument(
+        "--sample", type=Path, metavar="FILE.csv", help="sample submission: ours gets its columns, ids and order"
+    )
     add_cluster_arguments(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the steps and how long they will take")
 
@@ -75,18 +89,28 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> None:
     """Run every step that is not done yet, and say what came of it; or, with --dry-run, what is to be done."""
     workspace = open_workspace(arguments.o.resolve(), find_source(arguments.i, arguments.d), arguments.device)
-    trainers = tuple(dict.fromkeys(arguments.trainers))
-    if arguments.time_budget is not None:
-        trainers = tuple(map(planned, trainers))
-    choices = Choices(existing(trainers), tuple(sorted(set(arguments.folds))), arguments.normalization)
-    if arguments.dry_run:
-        print_estimates(workspace, choices, arguments.time_budget)
-        return
+    choices = _choices(arguments)
     places = Places(lambda: executor_from(arguments, workspace.folder), lambda steps: distributed(steps, arguments))
+    if arguments.dry_run:
+        print_estimates(workspace, choices, arguments.time_budget, places.distributed)
+        return
     started = psutil.Process().create_time()  # what was imported until here has taken time, too
     deadline = None if arguments.time_budget is None else started + arguments.time_budget - SECONDS_TO_STOP
     best = run_pipeline(workspace, choices, deadline=deadline, places=places)
     _print_result(workspace, best)
+
+
+def _choices(arguments: Namespace) -> Choices:
+    trainers = tuple(dict.fromkeys(arguments.trainers))
+    if arguments.time_budget is not None:
+        trainers = tuple(map(planned, trainers))
+    return Choices(
+        existing(trainers),
+        tuple(sorted(set(arguments.folds))),
+        arguments.normalization,
+        tuple(sorted(set(arguments.seeds))),
+        None if arguments.sample is None else read_sample(arguments.sample.resolve()),
+    )
 
 
 @dataclass(frozen=True)
@@ -99,7 +123,7 @@ class Places:
     """
 
     executor: Callable[[], Executor] = LocalExecutor
-    distributed: Callable[[Sequence[Step]], Sequence[Step]] = list
+    distributed: Distributed = list
 
 
 def run_pipeline(
@@ -114,13 +138,14 @@ def run_pipeline(
 
     Args:
         workspace: places and device.
-        choices: trainers, folds and normalisation.
+        choices: what is to be trained, and how.
         deadline: when everything is stopped, in seconds since 1970; schedules are made to end before.
         places: where the steps are executed.
         before: steps that make the data.
 
     Raises:
-        InputError: the folder is another run's or something else, another run is at work, or a step failed.
+        InputError: the folder is another run's or something else, another run is at work, the sample submission is
+            not of this test set, or a step failed.
         StoppedBySignal: SIGTERM or SIGINT came.
         TimeIsUp: the deadline came.
     """
@@ -129,12 +154,16 @@ def run_pipeline(
         _claim(workspace)
         executor = places.executor()
         runner = Runner(workspace.folder, workspace.environment, executor, deadline=deadline)
-        planned_already = is_planned_already(workspace, runner.ledger)
+        planned_already = preparation.is_planned_already(workspace, runner.ledger)
         runner.run(before)
-        runner.run(places.distributed(graph.preparation(workspace, planned_already=planned_already)))
+        runner.run(places.distributed(preparation.conversion(workspace)))
+        if choices.sample is not None:
+            check_sample(workspace, choices.sample)
+        runner.run(places.distributed([] if planned_already else [preparation.planning(workspace)]))
         check_folds(workspace.preprocessed, choices.folds)
         left = None if deadline is None else deadline - time.time()
-        runner.run([graph.plan_for_cipa(workspace, choices, left, planned_already=planned_already)])
+        plan = preparation.plan_for_cipa(workspace, choices, left, planned_already=planned_already)
+        runner.run(places.distributed([plan, *preparation.plans_for_seeds(workspace, choices)]))
         trainings = graph.trainings(workspace, choices, schedules_of(choices.trainers, workspace.plans_file))
         budget = None if deadline is None else _time_budget(workspace, choices, deadline, executor.capacity)
 
@@ -152,11 +181,6 @@ def run_pipeline(
     return best
 
 
-def is_planned_already(workspace: Workspace, ledger: Ledger) -> bool:
-    """Whether the user has planned the dataset, in an nnUNet_preprocessed of the user's own."""
-    return ledger.last_start("plan") is None and (workspace.preprocessed / "nnUNetPlans.json").is_file()
-
-
 def _time_budget(workspace: Workspace, choices: Choices, deadline: float, capacity: int) -> TimeBudget:
     times = read_planned_times(workspace.plans_file)
     if not times.measured:
@@ -164,7 +188,7 @@ def _time_budget(workspace: Workspace, choices: Choices, deadline: float, capaci
             f"{workspace.folder} was planned without a time budget, so nothing was measured. Leave --time-budget out, "
             "or choose another folder with -o."
         )
-    workload = count_workload(workspace.preprocessed, workspace.raw, choices.folds)
+    workload = count_workload(workspace.preprocessed, workspace.raw, choices.folds, seeds=len(choices.seeds))
     return TimeBudget(deadline, times, workload, capacity)
 
 
@@ -203,7 +227,7 @@ def _settings(workspace: Workspace) -> dict[str, str]:
 def _print_result(workspace: Workspace, best: BestModel) -> None:
     folder = workspace.folder
     seconds = Ledger(folder / "steps.jsonl").seconds()
-    print(f"\nBest in cross-validation: {' and '.join(best.trainers)}, mean Dice {best.dice:.4f}")
+    print(f"\nBest in cross-validation: {best}, mean Dice {best.dice:.4f}")
     print(f"Time: {', '.join(f'{name} {duration(taken)}' for name, taken in seconds.items())}")
     names = ("predictions/final", "submission.csv", "evaluation.json", "comparison", "report.html")
     for path in (folder / name for name in names):

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.planning.plan import OWN_PLANS
+from nnunetv2_cipa.planning.plans_files import OWN_PLANS
 from nnunetv2_cipa.planning.timing import CONFIGURATION
 
+from .model import Model
 from .source import Source
 
 FEW_CORES = 4
+FEWER_PAGE_FAULTS = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(10**11)}
+"""For the GNU C library: freed memory stays with the process, which will soon want as much again."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,10 @@ class Workspace:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The process environment with nnU-Net's folders; on few cores, unless the user chose, with few workers.
+        """The process environment with nnU-Net's folders and, unless the user chose, what makes CPUs faster.
 
-        There, waiting OpenMP threads sleep: spinning ones would take the cores from those at work.
+        On few cores there are few workers, and waiting OpenMP threads sleep: spinning ones would take the cores from
+        those at work.
         """
         folders = {
             "nnUNet_raw": str(self.nnunet_raw),
@@ -78,25 +82,26 @@ class Workspace:
             "nnUNet_results": str(self.nnunet_results),
         }
         few_workers = {"nnUNet_def_n_proc": "2", "nnUNet_n_proc_DA": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-        return {**(few_workers if few_cores() else {}), **os.environ, **folders}
+        own_choice = {**FEWER_PAGE_FAULTS, **(few_workers if few_cores() else {})}
+        return {**own_choice, **os.environ, **folders}
 
     def _has(self, folder: str) -> bool:
         """Whether the data set has files there; what is still to be converted has test images with labels."""
         awaited = self.source.converted and not self.raw.exists()
         return awaited or any((self.raw / folder).glob("*"))
 
-    def fold_folder(self, trainer: str, fold: int) -> Path:
-        """Where nnU-Net trains `trainer` on `fold`."""
-        return self.results / f"{trainer}__{OWN_PLANS}__{CONFIGURATION}" / f"fold_{fold}"
+    def fold_folder(self, model: Model, fold: int) -> Path:
+        """Where nnU-Net trains `model` on `fold`."""
+        return self.results / model.folder_name / f"fold_{fold}"
 
     def predictions(self, name: str) -> Path:
-        """Where predictions of the test set go: those of a trainer, or "ensemble", or "final"."""
+        """Where predictions of the test set go: those of a model, or "ensemble", or "final"."""
         return self.folder / "predictions" / name
 
-    def dataset_options(self, folds: Sequence[int]) -> tuple[str, ...]:
+    def dataset_options(self, folds: Sequence[int], plans: str = OWN_PLANS) -> tuple[str, ...]:
         """The dataset, plans, configuration and folds as prediction and comparison take them."""
         numbers = tuple(map(str, folds))
-        return ("-d", str(self.source.dataset_id), "-p", OWN_PLANS, "-c", CONFIGURATION, "-f", *numbers)
+        return ("-d", str(self.source.dataset_id), "-p", plans, "-c", CONFIGURATION, "-f", *numbers)
 
 
 def open_workspace(folder: Path, source: Source, device: str, environment: Mapping[str, str] = os.environ) -> Workspace:
@@ -128,3 +133,17 @@ def stock_command(name: str) -> str:
     if found is None:
         raise InputError(f"{name} is neither in {here} nor on the PATH. Is nnunetv2 installed in this environment?")
     return found
+
+
+def our_command(name: str) -> tuple[str, str]:
+    """Path of `nnUNetv2_cipa`, and the command of it that is meant.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    return (stock_command("nnUNetv2_cipa"), name)
+
+
+def processes() -> tuple[str, ...]:
+    """Number of processes for commands that take `-np`, where their own would be too much for this machine."""
+    return ("-np", "2") if few_cores() else ()

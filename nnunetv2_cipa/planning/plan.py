@@ -1,6 +1,5 @@
 """`nnUNetv2_cipa plan`: a plans file of its own, made from nnU-Net's, that `nnUNetv2_train -p` uses."""
 
-import json
 import math
 import subprocess
 import sys
@@ -12,24 +11,23 @@ from pathlib import Path
 from typing import Any, get_args
 
 import torch
-from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
+from nnunetv2.paths import nnUNet_raw
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
 from nnunetv2_cipa.dataset_conversion.raw_dataset import Normalization
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.files import new_file
 from nnunetv2_cipa.network import VARIANTS
 from nnunetv2_cipa.training.nnUNetTrainerCIPA import nnUNetTrainerCIPA
 
 from .fit import SMALLEST_BATCH, available_memory, fit_to_memory
 from .normalization import normalized
+from .plans_files import OWN_PLANS, STOCK_PLANS, preprocessed_folder, read_json, write_plans
 from .schedule import Schedule, Timings, Workload, choose_schedule, duration, parse_duration
+from .seeds import UNSEEDED, seed_argument
 from .timing import CONFIGURATION, measure, timings_content
 
 NNUNET_FOLDS = 5
-STOCK_PLANS, OWN_PLANS = "nnUNetPlans", "nnUNetCIPAPlans"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -48,6 +46,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "-f", nargs="+", type=int, default=[0, 1, 2, 3, 4], metavar="FOLD", help="folds to be trained (default: 0 to 4)"
+    )
+    parser.add_argument(
+        "--seeds",
+        nargs="+",
+        type=seed_argument,
+        default=[UNSEEDED],
+        metavar="N",
+        help=f"seeds to be trained, each trainer and fold with each (default: {UNSEEDED})",
     )
     parser.add_argument(
         "--normalization",
@@ -77,16 +83,16 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> None:
     """Make the plan, preprocess where the stock plan's data cannot be shared, measure, and print what came of it."""
     start = time.monotonic()
-    folder = _preprocessed_folder(arguments.d)
+    folder = preprocessed_folder(arguments.d)
     target = folder / f"{arguments.overwrite_plans_name}.json"
     if target.name == f"{arguments.p}.json":
         raise InputError(f"{target} is the plan to start from. Choose another -overwrite_plans_name.")
     if target.exists() and not arguments.overwrite:
         raise InputError(f"{target} exists already. Pass --overwrite to replace it.")
-    stock = _read_json(folder / f"{arguments.p}.json")
+    stock = read_json(folder / f"{arguments.p}.json")
     plans = fitted_plans(stock, arguments.overwrite_plans_name, arguments.tr, arguments.device)
     plans = normalized(plans, arguments.normalization, CONFIGURATION)
-    _write(target, plans)
+    write_plans(target, plans, overwrite=True)
     if _data_identifier(plans) != _data_identifier(stock):
         _preprocess(folder, plans["plans_name"], arguments.np)
     if arguments.time_budget is not None:
@@ -146,30 +152,32 @@ def _scheduled(target: Path, plans: dict[str, Any], arguments: Namespace, start:
                 raise
             configuration["batch_size"] = max(SMALLEST_BATCH, configuration["batch_size"] // 2)
             timings.clear()
-            _write(target, plans)
-    workload = count_workload(target.parent, Path(nnUNet_raw.get() or "", target.parent.name), arguments.f)
+            write_plans(target, plans, overwrite=True)
+    raw = Path(nnUNet_raw.get() or "", target.parent.name)
+    workload = count_workload(target.parent, raw, arguments.f, seeds=len(set(arguments.seeds)))
     schedule = choose_schedule(timings, workload, arguments.time_budget - (time.monotonic() - start))
     configuration |= schedule.content()
     plans["cipa"] |= {"time_budget_seconds": arguments.time_budget, "measured_seconds": timings_content(timings)}
-    _write(target, plans)
+    write_plans(target, plans, overwrite=True)
     return plans
 
 
-def count_workload(preprocessed: Path, raw: Path, folds: Sequence[int]) -> Workload:
+def count_workload(preprocessed: Path, raw: Path, folds: Sequence[int], *, seeds: int = 1) -> Workload:
     """Count the cases that are to be validated and predicted.
 
     Args:
         preprocessed: the dataset's folder in nnUNet_preprocessed.
         raw: its folder in nnUNet_raw; without imagesTs nothing is predicted.
         folds: to be trained.
+        seeds: number of them; each fold is trained with each.
 
     Raises:
         InputError: there are no such folds; nnU-Net would make some up.
     """
     check_folds(preprocessed, folds)
-    splits = _read_json(preprocessed / "splits_final.json")
+    splits = read_json(preprocessed / "splits_final.json")
     validation = sum(len(splits[fold]["val"]) for fold in folds)
-    return Workload(len(folds), validation, len(list((raw / "imagesTs").glob("*_0000.*"))))
+    return Workload(len(folds), validation, len(list((raw / "imagesTs").glob("*_0000.*"))), seeds)
 
 
 def check_folds(preprocessed: Path, folds: Sequence[int]) -> None:
@@ -179,7 +187,7 @@ def check_folds(preprocessed: Path, folds: Sequence[int]) -> None:
         InputError: there are no such folds.
     """
     path = preprocessed / "splits_final.json"
-    number = len(_read_json(path)) if path.exists() else NNUNET_FOLDS
+    number = len(read_json(path)) if path.exists() else NNUNET_FOLDS
     if beyond := [fold for fold in folds if not 0 <= fold < number]:
         raise InputError(f"{preprocessed} has the folds 0 to {number - 1}, but not {beyond}.")
 
@@ -196,32 +204,11 @@ def _preprocess(folder: Path, plans_name: str, num_processes: int) -> None:
         raise InputError(f"Preprocessing failed: {' '.join(command)}")
 
 
-def _preprocessed_folder(dataset: str) -> Path:
-    root = nnUNet_preprocessed.get()
-    if not root:
-        raise InputError("nnUNet_preprocessed is not set. Set it to the folder where nnU-Net plans datasets.")
-    try:
-        return Path(root) / maybe_convert_to_dataset_name(int(dataset) if dataset.isdigit() else dataset)
-    except (RuntimeError, ValueError) as error:
-        raise InputError(f"There is no dataset {dataset} in nnU-Net's folders.") from error
-
-
 def _trainer_class(name: str) -> type[nnUNetTrainer]:
     try:
         return recursive_find_trainer_class_by_name(name)
     except RuntimeError as error:
         raise InputError(f"nnU-Net does not find a trainer {name!r}. See nnUNetv2_cipa doctor.") from error
-
-
-def _read_json(path: Path) -> Any:  # noqa: ANN401 - whatever JSON can hold
-    if not path.is_file():
-        raise InputError(f"{path} does not exist. Plan the dataset first: nnUNetv2_plan_and_preprocess -d ID -c 2d")
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _write(path: Path, plans: dict[str, Any]) -> None:
-    with new_file(path, overwrite=True) as file:
-        file.write_text(json.dumps(plans, indent=4), encoding="utf-8")
 
 
 def _summary(plans: dict[str, Any]) -> str:

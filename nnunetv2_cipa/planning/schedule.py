@@ -27,7 +27,7 @@ class Timings:
         validation_iteration: of the validation in an epoch.
         epoch_end: logging, plotting and writing a checkpoint.
         case: prediction of a case with its probabilities.
-        prediction_start: from the command to the first case.
+        prediction_start: from the beginning of a prediction, in a process that has started, to the first case.
         merge: ensembling and measuring a case.
     """
 
@@ -45,14 +45,21 @@ class Workload:
     """What is to be done with each trainer.
 
     Attributes:
-        folds: trainings.
+        folds: trainings with each seed.
         validation_cases: of all these folds together.
         test_cases: predicted with the networks of all folds.
+        seeds: each makes a model of its own, of all folds.
     """
 
     folds: int
     validation_cases: int
     test_cases: int
+    seeds: int = 1
+
+    @property
+    def trainings(self) -> int:
+        """With all seeds."""
+        return self.seeds * self.folds
 
 
 @dataclass(frozen=True)
@@ -77,8 +84,8 @@ class Schedule:
 def choose_schedule(timings: Mapping[str, Timings], workload: Workload, seconds: float) -> Schedule:
     """The longest schedule with which all trainings and what follows them end in time, ten percent of it left over.
 
-    It is the same for all trainers. Epochs are nnU-Net's, 250 iterations and 50 for validation, as long as there are at
-    least 20 of them, and shorter else.
+    It is the same for all trainers and seeds. Epochs are nnU-Net's, 250 iterations and 50 for validation, as long as
+    there are at least 20 of them, and shorter else.
 
     Args:
         timings: of each trainer.
@@ -89,7 +96,7 @@ def choose_schedule(timings: Mapping[str, Timings], workload: Workload, seconds:
         InputError: the time is too short even for 20 iterations.
     """
     after = seconds_besides_epochs(timings, workload)
-    per_epochs = (seconds * (1 - MARGIN) - after) / workload.folds
+    per_epochs = (seconds * (1 - MARGIN) - after) / workload.trainings
     full = Schedule(1).seconds(_total(timings))
     if (epochs := math.floor(per_epochs / full)) >= FEWEST_EPOCHS:
         return Schedule(min(epochs, NNUNET_EPOCHS))
@@ -97,30 +104,36 @@ def choose_schedule(timings: Mapping[str, Timings], workload: Workload, seconds:
         schedule = Schedule(FEWEST_EPOCHS, iterations, math.ceil(iterations / 5))
         if schedule.seconds(_total(timings)) <= per_epochs:
             return schedule
-    needed = (after + workload.folds * schedule.seconds(_total(timings))) / (1 - MARGIN)
+    needed = (after + workload.trainings * schedule.seconds(_total(timings))) / (1 - MARGIN)
     raise InputError(
         f"{duration(seconds)} are too short: {FEWEST_EPOCHS} iterations of every training, validation and prediction "
-        f"take {duration(needed)} here. Give more time, or fewer trainers or folds."
+        f"take {duration(needed)} here. Give more time, or fewer trainers, folds or seeds."
     )
 
 
 def seconds_besides_epochs(timings: Mapping[str, Timings], workload: Workload) -> float:
     """Starting and validating all trainings, and what follows them."""
-    starts = sum(workload.folds * (timing.start + timing.prediction_start) for timing in timings.values())
-    validation = sum(workload.validation_cases * timing.case for timing in timings.values())
+    starts = sum(workload.trainings * (timing.start + timing.prediction_start) for timing in timings.values())
+    validation = sum(workload.seeds * workload.validation_cases * timing.case for timing in timings.values())
     return starts + validation + seconds_after_trainings(timings, workload)
 
 
 def seconds_after_trainings(timings: Mapping[str, Timings], workload: Workload) -> float:
-    """Selecting, predicting with all trainers, ensembling, measuring and reporting."""
-    pairs = len(timings) * (len(timings) - 1) / 2
-    merged = workload.validation_cases * (2 + pairs) + workload.test_cases * 2
+    """Selecting, predicting with all models, ensembling, measuring and reporting.
+
+    Each model is ensembled with each other one, at the cost of merging the cases of both, and of processes that load
+    the same libraries as a command does, to merge and to measure.
+    """
+    number = len(timings) * workload.seeds
+    pairs = number * (number - 1) // 2
+    merged = workload.validation_cases * (1 + number) + workload.test_cases * 2
     predicted = workload.test_cases * workload.folds
-    cases = sum(
-        predicted * timing.case + timing.prediction_start + merged * timing.merge for timing in timings.values()
+    models = workload.seeds * sum(
+        timing.start + timing.prediction_start + predicted * timing.case + merged * timing.merge
+        for timing in timings.values()
     )
-    start = max(timing.prediction_start for timing in timings.values())
-    return cases + COMMANDS_AFTER_TRAININGS * start + SECONDS_FOR_REPORTING
+    start = max(timing.start for timing in timings.values())
+    return models + (COMMANDS_AFTER_TRAININGS + pairs) * start + SECONDS_FOR_REPORTING
 
 
 def duration(seconds: float) -> str:

@@ -13,9 +13,10 @@ from types import FrameType
 
 from nnunetv2_cipa.errors import InputError
 
+from .done import DoneSteps
 from .executor import MARK, Executor, Job, end_leftovers
-from .fingerprint import ContentDigests, sizes, step_key
-from .ledger import Ledger, Result
+from .fingerprint import sizes
+from .ledger import Result
 from .progress import EpochBar
 from .step import Step
 
@@ -88,11 +89,11 @@ class Runner:
             deadline: when everything is stopped, in seconds since 1970.
         """
         self.folder = folder
-        self.ledger = Ledger(folder / "steps.jsonl")
+        self.done = DoneSteps(folder)
+        self.ledger = self.done.ledger
         self._environment = {**environment, MARK: str(folder)}
         self._executor = executor
         self._deadline = deadline
-        self._contents = ContentDigests(folder / "inputs.json")
         (folder / "logs").mkdir(parents=True, exist_ok=True)
         if left := end_leftovers(folder):
             print(f"Ended {len(left)} processes that an earlier run has left.")
@@ -126,19 +127,12 @@ class Runner:
         if work.faults:
             raise InputError("\n".join(work.faults.values()))
 
-    def is_done(self, step: Step) -> bool:
-        """Whether the ledger says that the step is done, with these inputs, and what it left is still there."""
-        entry = self.ledger.done(step.name)
-        if entry is None or any(self.ledger.done(name) is None for name in step.needs):
-            return False
-        return bool(entry["key"] == self._key(step)[0] and entry["proof"] == sizes(step.proves))
-
     def _begin(self, step: Step, work: _Work, environment_of: EnvironmentOf) -> None:
-        if self.is_done(step):
+        if step in self.done:
             print(f"{step.name}: done before")
             del work.undone[step.name]
             return
-        key, inputs = self._key(step)
+        key, inputs = self.done.key(step)
         self._make_place(step, key)
         print(f"{step.name}: {' '.join((*step.command, *step.options))}", flush=True)
         self.ledger.started(step.name, key, inputs, (*step.command, *step.options))
@@ -190,18 +184,6 @@ class Runner:
                 )
         elif not (step.beside or step.replaces or (step.resumes and last["key"] == key)):
             step.remove_made()
-
-    def _key(self, step: Step) -> tuple[str, dict[str, object]]:
-        contents = {path: self._contents.digest(path) for path in step.reads}
-        needs = {name: self._completion(step, name) for name in step.needs}
-        inputs: dict[str, object] = {"reads": {str(path): digest for path, digest in contents.items()}, "needs": needs}
-        return step_key(step, self.folder, contents, list(needs.values())), inputs
-
-    def _completion(self, step: Step, needed: str) -> str:
-        entry = self.ledger.done(needed)
-        if entry is None:
-            raise ValueError(f"step {step.name} needs {needed}, which is neither done nor to be done")
-        return str(entry["id"])
 
 
 def _fault(running: _Running, code: int, missing: Sequence[Path]) -> str:

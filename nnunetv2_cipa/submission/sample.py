@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +61,18 @@ def read_sample(file: Path, columns: tuple[str, str] | None = None) -> Sample:
     if twice:
         raise InputError("\n".join([f"{file} has {len(twice)} ids more than once:", *_listed(twice)]))
     return sample
+
+
+def in_order(ids: Iterable[str], sample: Sample) -> list[str]:
+    """The ids in the sample's order.
+
+    Raises:
+        InputError: they are not the sample's. Every difference is named.
+    """
+    place = {identifier: number for number, identifier in enumerate(sample.ids)}
+    ordered = sorted(ids, key=lambda identifier: place.get(identifier, len(place)))
+    check_rows(sample.columns, ordered, sample)
+    return ordered
 
 
 def check_rows(columns: Sequence[str], ids: Sequence[str], sample: Sample) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .predictions import Predictions, each
 from .run_length import Order, encode
-from .sample import Sample, check_rows, read_sample
+from .sample import Sample, check_rows, in_order, read_sample
 
 DEFAULT_COLUMNS = ("id", "rle")
 
@@ -42,9 +42,7 @@ def write_table(file: Path, predictions: Predictions, layout: Layout) -> None:
     """
     cases = {f"{case}{layout.id_ending}": case for case in predictions.files}
     sample = layout.sample or _without_sample(file, list(cases), layout.columns or DEFAULT_COLUMNS)
-    place = {identifier: number for number, identifier in enumerate(sample.ids)}
-    ids = sorted(cases, key=lambda identifier: place.get(identifier, len(place)))
-    check_rows(sample.columns, ids, sample)  # before the work
+    ids = in_order(cases, sample)  # before the work
 
     def encoded(identifier: str) -> str:
         return encode(predictions.read_slice(cases[identifier]), layout.order, layout.empty)

@@ -19,12 +19,13 @@ from nnunetv2_cipa.network.recomputed import set_recompute
 from nnunetv2_cipa.training.memory import should_recompute
 from nnunetv2_cipa.training.modalities import channel_order
 from nnunetv2_cipa.training.optimization import CosineSchedule, parameter_groups
+from nnunetv2_cipa.training.seeding import Seeded
 from nnunetv2_cipa.training.whole_checkpoints import WholeCheckpoints
 
 NNUNET_DEVICE = torch.device("cuda")
 
 
-class nnUNetTrainerCIPA(WholeCheckpoints, nnUNetTrainer):
+class nnUNetTrainerCIPA(Seeded, WholeCheckpoints, nnUNetTrainer):
     """Trains CIPA-tiny on two-channel (CT, PET) datasets in nnU-Net's 2d configuration.
 
     Raises:

@@ -26,6 +26,7 @@ from nnunetv2_cipa.training.nnUNetTrainerCIPA import (
     nnUNetTrainerCIPA_noDCIM,
     nnUNetTrainerCIPA_small,
 )
+from nnunetv2_cipa.training.seeding import Seeded
 from nnunetv2_cipa.training.whole_checkpoints import WholeCheckpoints
 
 TRAIN_UNTIL = "NNUNETV2_CIPA_TRAIN_UNTIL"
@@ -38,7 +39,7 @@ class _ScheduleEnded(Exception):  # noqa: N818 - nothing went wrong
     """Leaves nnU-Net's loop over epochs before the number that it began with."""
 
 
-class nnUNetTrainer_planned(WholeCheckpoints, nnUNetTrainer):
+class nnUNetTrainer_planned(Seeded, WholeCheckpoints, nnUNetTrainer):
     """nnU-Net's own trainer on the plan's schedule; `checkpoint_latest.pth` is written every ten minutes.
 
     Raises:

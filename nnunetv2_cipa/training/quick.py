@@ -15,6 +15,7 @@ from nnunetv2_cipa.training.nnUNetTrainerCIPA import (
     nnUNetTrainerCIPA_noCRMnoDCIM,
     nnUNetTrainerCIPA_noDCIM,
 )
+from nnunetv2_cipa.training.seeding import Seeded
 from nnunetv2_cipa.training.whole_checkpoints import WholeCheckpoints
 
 EPOCHS = 10
@@ -24,7 +25,7 @@ EPOCHS_BETWEEN_CHECKPOINTS = 5
 LARGEST_BATCH_SIZE = 2
 
 
-class nnUNetTrainer_quick(WholeCheckpoints, nnUNetTrainer):
+class nnUNetTrainer_quick(Seeded, WholeCheckpoints, nnUNetTrainer):
     """nnU-Net's own trainer for 100 iterations of 2 images, without mirroring at inference.
 
     `checkpoint_latest.pth` is written every 5 epochs, so that an interrupted run can continue (`--c`).

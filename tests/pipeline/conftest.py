@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from nnunetv2_cipa.pipeline.model import Model
 from nnunetv2_cipa.pipeline.source import Source
 from nnunetv2_cipa.pipeline.workspace import open_workspace
 from nnunetv2_cipa.planning.schedule import Schedule, Timings
@@ -59,7 +60,7 @@ class FakeExecutor:
     capacity = 1
 
     def __init__(self, workspace, best, test_labels=True):
-        self.workspace, self.best, self.test_labels = workspace, best, test_labels
+        self.workspace, self.best, self.test_labels = workspace, list(map(Model, best)), test_labels
         self.steps, self.environments = [], {}
 
     def submit(self, step, log, environment):
@@ -84,6 +85,7 @@ class FakeExecutor:
         for folder in ("imagesTs", *(["labelsTs"] if self.test_labels else [])):
             (self.workspace.raw / folder).mkdir(parents=True, exist_ok=True)
             (self.workspace.raw / folder / "a_1_0000.png").touch()
+        (self.workspace.raw / "dataset.json").write_text('{"file_ending": ".png"}')
 
     def _splits(self):
         splits = [{"train": ["a_1"], "val": ["b_1", "b_2"]}] * 5
@@ -94,7 +96,7 @@ class FakeExecutor:
         write_plan(self.workspace.plans_file, *measured, num_epochs=100)
 
     def _best(self):
-        models = [{"trainer": trainer, "configuration": "2d", "plans_identifier": "p"} for trainer in self.best]
+        models = [{"trainer": one.trainer, "configuration": "2d", "plans_identifier": one.plans} for one in self.best]
         files = {"postprocessing_file": "/pp.pkl", "some_plans_file": "/plans.json", "result_on_crossval_post_pp": 0.5}
         information = {"best_model_or_ensemble": {**files, "selected_model_or_models": models}}
         (self.workspace.results / "inference_information.json").write_text(json.dumps(information))

@@ -1,12 +1,16 @@
+from dataclasses import replace
+
 import pytest
 from PIL import Image
 
 from nnunetv2_cipa.phantom import make_phantom
+from nnunetv2_cipa.pipeline.choices import Choices
 from nnunetv2_cipa.pipeline.estimate import estimate, print_estimates
-from nnunetv2_cipa.pipeline.graph import Choices
+from nnunetv2_cipa.pipeline.preparation import conversion, planning
 from nnunetv2_cipa.pipeline.source import Source
 from nnunetv2_cipa.pipeline.workspace import open_workspace
-from nnunetv2_cipa.steps import Ledger
+from nnunetv2_cipa.steps import DoneSteps
+from nnunetv2_cipa.steps.fingerprint import sizes
 
 from .conftest import DATASET, TIMINGS, write_plan
 
@@ -23,8 +27,20 @@ def converted(tmp_path):
     return open_workspace(tmp_path / "work", source, "cpu", environment={})
 
 
-def by_name(workspace, time_budget=None):
-    return {one.step: one for one in estimate(workspace, CHOICES, time_budget)}
+def by_name(workspace, time_budget=None, choices=CHOICES, **options):
+    return {one.step: one for one in estimate(workspace, choices, time_budget, **options)}
+
+
+def do(workspace, *steps):
+    """Let the ledger say that steps are done, and make what they would leave."""
+    done = DoneSteps(workspace.folder)
+    workspace.folder.mkdir(exist_ok=True)
+    for step in steps:
+        for path in step.proves:
+            (path / "imagesTs").mkdir(parents=True, exist_ok=True)
+            (path / "imagesTs" / "a_1_0000.png").touch()
+        key, _ = done.key(step)
+        done.ledger.ended(step.name, key, "done", exit_code=0, seconds=77, proof=sizes(step.proves))
 
 
 def test_before_anything_is_done_one_training_step_tells(converted):
@@ -43,15 +59,55 @@ def test_a_time_budget_limits_the_trainings(converted):
     assert training.basis == "what the time budget leaves"
 
 
+def test_seeds_are_more_trainings_in_the_same_time(converted):
+    seeds = Choices((TRAINER,), (0, 1), seeds=(0, 1, 2))
+    estimates = by_name(converted, 600.0, seeds)
+    trainings = [one for name, one in estimates.items() if name.startswith("train_")]
+    assert [one.seconds for one in trainings] == [90] * 6
+    assert estimates["find_best"].seconds == pytest.approx(3 * estimates["evaluate"].seconds)  # three pairs
+    write_plan(converted.plans_file, TRAINER, num_epochs=50)
+    estimates = by_name(converted, choices=seeds)
+    assert estimates[f"train_{TRAINER}_seed2_fold0"].seconds == estimates[f"train_{TRAINER}_fold0"].seconds
+    assert estimates[f"predict_{TRAINER}_seed2"].seconds == pytest.approx(10 + 5 + 2 * 2 * TIMINGS.case)
+
+
+def test_what_will_be_repeated_is_not_called_done(converted):
+    do(converted, *conversion(converted), planning(converted))
+    assert by_name(converted)["plan"].basis == "done"
+    next(converted.source.folder.rglob("*.png")).write_bytes(b"another image")
+    estimates = by_name(converted)
+    assert estimates["convert"].basis == "rule of thumb"
+    assert estimates["plan"].basis == "rule of thumb"  # its own inputs are as they were, until the conversion
+
+
+def test_a_step_in_parts_is_done_when_all_are(converted):
+    [step] = conversion(converted)
+    part = replace(step, name="part", makes=(converted.folder / "part",))
+
+    def distributed(steps):
+        return [each for one in steps for each in ([part, one] if one.name == step.name else [one])]
+
+    do(converted, step)
+    assert by_name(converted, distributed=distributed)["convert"].basis == "rule of thumb"
+    do(converted, part)
+    assert by_name(converted, distributed=distributed)["convert"].seconds == 77 + 77
+
+
+def test_a_dataset_that_the_user_has_planned_is_not_planned(converted):
+    converted.preprocessed.mkdir(parents=True)
+    (converted.preprocessed / "nnUNetPlans.json").write_text("{}")
+    assert "plan" not in by_name(converted)
+
+
 def test_what_was_measured_and_what_is_done_count_more(converted, capsys):
     write_plan(converted.plans_file, TRAINER, num_epochs=50)
-    Ledger(converted.folder / "steps.jsonl").ended("convert", "", "done", exit_code=0, seconds=77, proof=None)
+    do(converted, *conversion(converted))
     estimates = by_name(converted)
     assert (estimates["convert"].seconds, estimates["convert"].basis) == (77, "done")
     training = estimates[f"train_{TRAINER}_fold1"]
     assert training.basis == "by what was measured for the plan"
     assert training.seconds == pytest.approx(10 + 50 * (250 * 0.1 + 50 * 0.05 + 1) + 5 + 2 * TIMINGS.case)
-    assert estimates[f"predict_{TRAINER}"].seconds == pytest.approx(5 + 2 * 2 * TIMINGS.case)
+    assert estimates[f"predict_{TRAINER}"].seconds == pytest.approx(10 + 5 + 2 * 2 * TIMINGS.case)
     print_estimates(converted, CHOICES, None)
     shown = capsys.readouterr().out
     assert "77 s  done" in shown
@@ -69,4 +125,4 @@ def test_a_raw_dataset_is_counted(tmp_path):
     write_plan(workspace.plans_file, TRAINER, num_epochs=50)
     estimates = by_name(workspace)
     assert "convert" not in estimates
-    assert estimates[f"predict_{TRAINER}"].seconds == pytest.approx(5 + 3 * 2 * TIMINGS.case)
+    assert estimates[f"predict_{TRAINER}"].seconds == pytest.approx(10 + 5 + 3 * 2 * TIMINGS.case)

@@ -3,14 +3,18 @@ from dataclasses import replace
 
 import pytest
 
-from nnunetv2_cipa.pipeline import graph
+from nnunetv2_cipa.pipeline import graph, preparation
 from nnunetv2_cipa.pipeline.best_model import BestModel
-from nnunetv2_cipa.pipeline.graph import Choices
+from nnunetv2_cipa.pipeline.choices import Choices
+from nnunetv2_cipa.pipeline.model import Model
 from nnunetv2_cipa.planning.schedule import Schedule
 from nnunetv2_cipa.steps import LocalExecutor, Runner
+from nnunetv2_cipa.submission import Sample
 
 OURS, THEIRS = "nnUNetTrainerCIPA", "nnUNetTrainer"
 CHOICES = Choices((OURS, THEIRS), (0, 1))
+SEEDS = Choices((OURS, THEIRS), (0, 1), seeds=(0, 1))
+SECOND = Model(OURS, "nnUNetCIPAPlans_seed1")
 
 
 @pytest.fixture
@@ -21,29 +25,33 @@ def with_labels(workspace):
     return workspace
 
 
-def best_of(tmp_path, *trainers):
-    return BestModel(trainers, 0.5, tmp_path / "pp.pkl", tmp_path / "plans.json")
+def best_of(tmp_path, *models):
+    return BestModel(models, 0.5, tmp_path / "pp.pkl", tmp_path / "plans.json")
 
 
 def by_name(steps):
     return {step.name: step for step in steps}
 
 
-def test_every_step_needs_steps_before_it(with_labels, tmp_path):
+@pytest.mark.parametrize("choices", [CHOICES, SEEDS])
+def test_every_step_needs_steps_before_it(with_labels, tmp_path, choices):
     steps = [
-        *graph.preparation(with_labels),
-        graph.plan_for_cipa(with_labels, CHOICES, 60),
-        *graph.trainings(with_labels, CHOICES, {OURS: Schedule(), THEIRS: Schedule()}),
-        graph.selection(with_labels, CHOICES),
-        *graph.predictions(with_labels, CHOICES, best_of(tmp_path, OURS, THEIRS)),
-        *graph.results(with_labels, CHOICES),
+        *preparation.conversion(with_labels),
+        preparation.planning(with_labels),
+        preparation.plan_for_cipa(with_labels, choices, 60),
+        *preparation.plans_for_seeds(with_labels, choices),
+        *graph.trainings(with_labels, choices, {OURS: Schedule(), THEIRS: Schedule()}),
+        graph.selection(with_labels, choices),
+        *graph.predictions(with_labels, choices, best_of(tmp_path, *choices.models[:2])),
+        *graph.results(with_labels, choices),
     ]
     before = set()
     for step in steps:
         assert set(step.needs) <= before, step.name
         before.add(step.name)
     assert len(before) == len(steps)
-    assert steps[0].name == "convert"
+    made = [path for step in steps for path in step.makes]
+    assert len(set(made)) == len(made)
 
 
 def test_trainings_are_independent(workspace):
@@ -59,27 +67,50 @@ def test_trainings_are_independent(workspace):
     assert all(step.resumes for step in trainings)
 
 
-def test_neither_device_nor_time_change_what_a_step_is(workspace):
-    one, other = (graph.plan_for_cipa(workspace, CHOICES, seconds) for seconds in (60, 3600))
-    assert one.command == other.command
-    assert one.options != other.options
-    assert "cpu" not in one.command
+def test_seeds_are_trained_by_their_plans(workspace):
+    trainings = by_name(graph.trainings(workspace, SEEDS, {OURS: Schedule(7), THEIRS: Schedule(9)}))
+    assert len(trainings) == 8
+    step = trainings[f"train_{OURS}_seed1_fold1"]
+    assert step.command[1:] == ("605", "2d", "1", "-tr", OURS, "-p", "nnUNetCIPAPlans_seed1", "--npz")
+    assert step.needs == ("plan_for_CIPA_seed1",)
+    assert step.makes == (workspace.results / f"{OURS}__nnUNetCIPAPlans_seed1__2d" / "fold_1",)
+    assert step.epochs == 7
 
 
-def test_fixed_normalization_makes_data_of_its_own(workspace):
-    step = graph.plan_for_cipa(workspace, Choices((OURS,), (0,), "fixed"), None)
-    assert [path.name for path in step.makes] == ["nnUNetCIPAPlans.json", "nnUNetCIPAPlans_2d"]
+def test_what_was_done_stays_when_seeds_are_added(workspace):
+    schedules = {OURS: Schedule(), THEIRS: Schedule()}
+    before = graph.trainings(workspace, CHOICES, schedules)
+    assert [step for step in graph.trainings(workspace, SEEDS, schedules) if step in before] == before
+
+
+def test_nnunet_chooses_among_all_seeds(workspace):
+    step = graph.selection(workspace, SEEDS)
+    assert step.command[1:] == (
+        *("605", "-p", "nnUNetCIPAPlans", "nnUNetCIPAPlans_seed1", "-c", "2d"),
+        *("-tr", OURS, THEIRS, "-f", "0", "1"),
+    )
+    assert len(step.needs) == 8
+
+
+def test_two_seeds_of_a_trainer_can_be_the_best_pair(with_labels, tmp_path):
+    (with_labels.raw / "labelsTs" / "a.png").unlink()
+    steps = by_name(graph.predictions(with_labels, SEEDS, best_of(tmp_path, Model(OURS), SECOND)))
+    assert list(steps) == [f"predict_{OURS}", f"predict_{OURS}_seed1", "ensemble", "postprocess"]
+    command = steps[f"predict_{OURS}_seed1"].command
+    assert command[command.index("-p") + 1] == "nnUNetCIPAPlans_seed1"
+    assert str(with_labels.predictions(f"{OURS}_seed1")) in command
+    assert "--save_probabilities" in command
 
 
 def test_an_ensemble_is_made_of_probabilities(with_labels, tmp_path):
-    steps = by_name(graph.predictions(with_labels, CHOICES, best_of(tmp_path, OURS, THEIRS)))
+    steps = by_name(graph.predictions(with_labels, CHOICES, best_of(tmp_path, Model(OURS), Model(THEIRS))))
     assert list(steps) == [f"predict_{OURS}", f"predict_{THEIRS}", "ensemble", "postprocess"]
     assert "--save_probabilities" in steps[f"predict_{OURS}"].command
     assert str(with_labels.predictions("ensemble")) in steps["postprocess"].command
 
 
 def test_a_single_model_needs_none(with_labels, tmp_path):
-    steps = by_name(graph.predictions(with_labels, CHOICES, best_of(tmp_path, THEIRS)))
+    steps = by_name(graph.predictions(with_labels, CHOICES, best_of(tmp_path, Model(THEIRS))))
     assert list(steps) == [f"predict_{OURS}", f"predict_{THEIRS}", "postprocess"]
     assert "--save_probabilities" not in steps[f"predict_{THEIRS}"].command
     assert str(with_labels.predictions(THEIRS)) in steps["postprocess"].command
@@ -87,7 +118,7 @@ def test_a_single_model_needs_none(with_labels, tmp_path):
 
 def test_without_labels_only_the_best_is_predicted(with_labels, tmp_path):
     (with_labels.raw / "labelsTs" / "a.png").unlink()
-    assert list(by_name(graph.predictions(with_labels, CHOICES, best_of(tmp_path, OURS)))) == [
+    assert list(by_name(graph.predictions(with_labels, CHOICES, best_of(tmp_path, Model(OURS))))) == [
         f"predict_{OURS}",
         "postprocess",
     ]
@@ -117,3 +148,32 @@ def test_a_report_can_have_its_cases_in_a_folder_next_to_it(tmp_path):
     Runner(tmp_path, {}, LocalExecutor()).run([step])
     assert page.exists()
     assert files.is_dir()
+
+
+def words_after(command, option):
+    """The words between an option and the next."""
+    after = command[command.index(option) + 1 :]
+    return list(after[: next((n for n, word in enumerate(after) if word.startswith("-")), len(after))])
+
+
+def test_seeds_are_compared_as_runs_of_one_model(with_labels):
+    command = by_name(graph.results(with_labels, SEEDS))["compare"].command
+    assert words_after(command, "-tr") == [
+        f"{trainer}={model}"
+        for trainer in (OURS, THEIRS)
+        for model in (trainer, f"{trainer}__nnUNetCIPAPlans_seed1__2d")
+    ]
+    assert words_after(command, "--predictions") == [
+        *(f"{OURS}={with_labels.predictions(name)}" for name in (OURS, f"{OURS}_seed1")),
+        *(f"{THEIRS}={with_labels.predictions(name)}" for name in (THEIRS, f"{THEIRS}_seed1")),
+        f"best={with_labels.predictions('final')}",
+    ]
+
+
+def test_a_sample_is_read_by_the_submission(with_labels, tmp_path):
+    sample = Sample(tmp_path / "sample.csv", ("id", "rle"), (), 0, 1)
+    step = by_name(graph.results(with_labels, Choices((OURS,), (0,), sample=sample)))["submission"]
+    assert step.reads == (tmp_path / "sample.csv",)
+    assert step.command[-2:] == ("--sample", str(tmp_path / "sample.csv"))
+    without = by_name(graph.results(with_labels, CHOICES))["submission"]
+    assert (without.reads, "--sample" in without.command) == ((), False)

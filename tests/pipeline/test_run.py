@@ -6,16 +6,20 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from nnunetv2_cipa.cli import main
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.phantom import make_phantom
-from nnunetv2_cipa.pipeline.graph import Choices
+from nnunetv2_cipa.pipeline.choices import Choices
+from nnunetv2_cipa.pipeline.model import Model
 from nnunetv2_cipa.pipeline.run import Places, run_pipeline
 from nnunetv2_cipa.steps import Ledger, locked
+from nnunetv2_cipa.submission import read_sample
 from nnunetv2_cipa.training.planned import TRAIN_UNTIL
 
 from .conftest import FakeExecutor
@@ -53,7 +57,7 @@ def test_from_data_to_report(workspace):
         "compare",
         "report",
     ]
-    assert best.trainers == TRAINERS
+    assert best.models == tuple(map(Model, TRAINERS))
 
 
 def test_what_is_done_is_not_repeated_and_more_can_be_asked_for(workspace):
@@ -64,6 +68,55 @@ def test_what_is_done_is_not_repeated_and_more_can_be_asked_for(workspace):
         f"train_{trainer}_fold2" for trainer in TRAINERS
     ]
     assert "find_best" in more.names
+
+
+def test_seeds_are_trainings_of_their_own_and_can_be_added(workspace):
+    first, _ = run(workspace)
+    assert not any("seed" in name for name in first.names)
+    again, best = run(workspace, (TRAINERS[1],), Choices(TRAINERS, (0, 1), seeds=(0, 7)))
+    assert [name for name in again.names if not name.startswith("predict")] == [
+        "plan_for_CIPA_seed7",
+        *(f"train_{trainer}_seed7_fold{fold}" for trainer in TRAINERS for fold in (0, 1)),
+        *("find_best", "postprocess", "submission", "evaluate", "compare", "report"),
+    ]
+    assert [name for name in again.names if name.startswith("predict")] == [
+        f"predict_{trainer}_seed7" for trainer in TRAINERS
+    ]
+    assert best.models == (Model(TRAINERS[1]),)
+
+
+def sample_of(path, *ids):
+    path.write_text("".join(["img,mask\n", *(f"{one},1 1\n" for one in ids)]))
+    return read_sample(path)
+
+
+def test_another_sample_repeats_the_submission_only(workspace, tmp_path):
+    run(workspace)
+    choices = replace(CHOICES, sample=sample_of(tmp_path / "sample.csv", "a_1"))
+    assert run(workspace, choices=choices)[0].names == ["submission"]
+    assert run(workspace, choices=choices)[0].names == []
+    choices = replace(CHOICES, sample=read_sample(tmp_path / "sample.csv"))
+    (tmp_path / "sample.csv").write_text("id,class,mask\na_1,4,1 1\n")
+    assert run(workspace, choices=choices)[0].names == ["submission"]
+
+
+def test_a_sample_of_other_cases_is_refused_before_planning(workspace, tmp_path):
+    executor = FakeExecutor(workspace, TRAINERS[:1])
+    choices = replace(CHOICES, sample=sample_of(tmp_path / "sample.csv", "b_1"))
+    with pytest.raises(InputError, match=r"does not fit .*sample\.csv"):
+        run_pipeline(workspace, choices, places=Places(lambda: executor))
+    assert executor.names == ["convert"]
+
+
+@pytest.mark.parametrize(("text", "message"), [(None, "No such file"), ("id\na\n", "a column of ids and one of masks")])
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_what_is_no_sample_is_refused_before_anything(source, tmp_path, capsys, text, message, more):
+    if text is not None:
+        (tmp_path / "sample.csv").write_text(text)
+    words = ["-i", str(source.folder), "-o", str(tmp_path / "work"), "--sample", str(tmp_path / "sample.csv")]
+    assert main(["run", *words, *more]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "work").exists()
 
 
 def test_without_test_labels_nothing_is_measured(workspace):
@@ -109,7 +162,7 @@ def test_steps_can_be_changed_for_other_places(workspace):
         return steps
 
     run_pipeline(workspace, CHOICES, places=Places(lambda: executor, distributed))
-    assert set(seen) == set(executor.names) - {"plan_for_CIPA"}
+    assert set(seen) == set(executor.names)
 
 
 def test_a_planned_dataset_of_the_user_is_not_planned_again(users_workspace):
@@ -122,7 +175,7 @@ def test_a_planned_dataset_of_the_user_is_not_planned_again(users_workspace):
 
 
 def test_a_training_of_the_user_is_not_touched(users_workspace):
-    fold = users_workspace.fold_folder(TRAINERS[0], 0)
+    fold = users_workspace.fold_folder(Model(TRAINERS[0]), 0)
     fold.mkdir(parents=True)
     with pytest.raises(InputError, match="is there already and not of this run"):
         run(users_workspace)

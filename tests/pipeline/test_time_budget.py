@@ -1,9 +1,10 @@
 import time
+from dataclasses import replace
 
 import pytest
 
 from nnunetv2_cipa.pipeline import graph
-from nnunetv2_cipa.pipeline.graph import Choices
+from nnunetv2_cipa.pipeline.choices import Choices
 from nnunetv2_cipa.pipeline.time_budget import PlannedTimes, TimeBudget, read_planned_times
 from nnunetv2_cipa.planning.schedule import Schedule, Workload, choose_schedule, seconds_after_trainings
 
@@ -42,6 +43,23 @@ def test_as_measured_nothing_is_shortened_and_all_ends_in_time(plan, trainings, 
         assert clock.now <= until
         clock.now += TIMINGS.prediction_start + 20 * TIMINGS.case
     assert clock.now + seconds_after_trainings(plan.measured, WORK) < BUDGET
+
+
+def test_seeds_share_the_time_too(workspace, clock):
+    work = replace(WORK, seeds=3)
+    plan = PlannedTimes(
+        choose_schedule(dict.fromkeys(TRAINERS, TIMINGS), work, BUDGET), dict.fromkeys(TRAINERS, TIMINGS)
+    )
+    choices = Choices(TRAINERS, (0, 1), seeds=(0, 1, 2))
+    trainings = graph.trainings(workspace, choices, dict.fromkeys(TRAINERS, Schedule()))
+    assert len(trainings) == 12
+    budget = TimeBudget(BUDGET, plan, work)
+    for number, step in enumerate(trainings):
+        until = budget.train_until(step, trainings[number:])
+        clock.now += TIMINGS.start + plan.schedule.seconds(TIMINGS)
+        assert clock.now <= until
+        clock.now += TIMINGS.prediction_start + 20 * TIMINGS.case
+    assert 0.8 * BUDGET < clock.now + seconds_after_trainings(plan.measured, work) < BUDGET
 
 
 def test_on_a_machine_twice_as_slow_the_trainings_share_what_is_left(plan, trainings, clock):

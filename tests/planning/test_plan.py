@@ -103,6 +103,15 @@ def test_a_time_budget_is_measured_and_planned(preprocessed, monkeypatch):
     assert plans["cipa"]["measured_seconds"]["nnUNetTrainer_planned"]["iteration"] == 0.1
 
 
+def test_seeds_share_the_time(preprocessed, monkeypatch):
+    monkeypatch.setattr(plan, "measure", lambda *words: FAST)
+    run("--time-budget", "1h", "-overwrite_plans_name", "one")
+    run("--time-budget", "1h", "-overwrite_plans_name", "three", "--seeds", "0", "1", "2", "2")
+    one, three = (made(preprocessed, name)["configurations"]["2d"] for name in ("one", "three"))
+    iterations = [each["num_epochs"] * each["num_iterations_per_epoch"] for each in (one, three)]
+    assert 3 * iterations[1] <= iterations[0] < 4 * iterations[1]
+
+
 def test_measuring_is_part_of_the_time(preprocessed, monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(plan.time, "monotonic", lambda: clock[0])
@@ -162,5 +171,6 @@ def test_cases_are_counted(preprocessed, tmp_path):
     images.mkdir(parents=True)
     for name in ("a_1_0000.png", "a_1_0001.png", "a_2_0000.png"):
         (images / name).touch()
-    workload = plan.count_workload(preprocessed, tmp_path / "raw", [0, 1, 2])
+    workload = plan.count_workload(preprocessed, tmp_path / "raw", [0, 1, 2], seeds=2)
+    assert (workload.seeds, workload.trainings) == (2, 6)
     assert (workload.folds, workload.validation_cases, workload.test_cases) == (3, 6, 2)

@@ -1,11 +1,15 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.planning.schedule import (
+    COMMANDS_AFTER_TRAININGS,
     FEWEST_EPOCHS,
     MARGIN,
+    SECONDS_FOR_REPORTING,
     Schedule,
     Timings,
     Workload,
@@ -48,7 +52,7 @@ positive = st.floats(0.01, 20)
 @settings(deadline=None)
 @given(
     timings=st.lists(st.builds(Timings, *[positive] * 7), min_size=1, max_size=3),
-    work=st.builds(Workload, st.integers(1, 5), st.integers(1, 500), st.integers(0, 500)),
+    work=st.builds(Workload, st.integers(1, 5), st.integers(1, 500), st.integers(0, 500), st.integers(1, 3)),
     hours=st.floats(0.1, 500),
 )
 def test_everything_ends_in_time_with_the_margin(timings, work, hours):
@@ -57,11 +61,11 @@ def test_everything_ends_in_time_with_the_margin(timings, work, hours):
         schedule = choose_schedule(named, work, hours * HOUR)
     except InputError:
         least = seconds_besides_epochs(named, work) + sum(
-            work.folds * Schedule(FEWEST_EPOCHS, 1, 1).seconds(timing) for timing in timings
+            work.trainings * Schedule(FEWEST_EPOCHS, 1, 1).seconds(timing) for timing in timings
         )
         assert least > hours * HOUR * (1 - MARGIN)
         return
-    epochs = sum(work.folds * schedule.seconds(timing) for timing in timings)
+    epochs = sum(work.trainings * schedule.seconds(timing) for timing in timings)
     assert epochs + seconds_besides_epochs(named, work) <= hours * HOUR * (1 - MARGIN) * (1 + 1e-9)
 
 
@@ -69,6 +73,21 @@ def test_what_comes_after_trainings_is_part_of_what_comes_besides_epochs():
     both = {"one": GPU, "two": GPU}
     assert 0 < seconds_after_trainings(both, WORK) < seconds_besides_epochs(both, WORK)
     assert seconds_besides_epochs(both, WORK) > seconds_besides_epochs({"one": GPU}, WORK)
+
+
+def test_every_model_and_every_pair_has_processes_to_start():
+    for seeds, pairs in ((1, 0), (2, 1), (3, 3)):
+        nothing_to_do = replace(WORK, validation_cases=0, test_cases=0, seeds=seeds)
+        commands = seeds + COMMANDS_AFTER_TRAININGS + pairs
+        expected = commands * GPU.start + seeds * GPU.prediction_start + SECONDS_FOR_REPORTING
+        assert seconds_after_trainings({"one": GPU}, nothing_to_do) == pytest.approx(expected)
+
+
+def test_a_seed_more_costs_as_much_as_a_trainer_more():
+    two_seeds = seconds_besides_epochs({"one": GPU}, replace(WORK, seeds=2))
+    assert two_seeds == pytest.approx(seconds_besides_epochs({"one": GPU, "other": GPU}, WORK))
+    schedules = [choose_schedule({"one": GPU}, replace(WORK, seeds=seeds), 9 * HOUR) for seeds in (1, 2)]
+    assert schedules[0].num_epochs > 2 * schedules[1].num_epochs
 
 
 @pytest.mark.parametrize(

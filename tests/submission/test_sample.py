@@ -1,7 +1,7 @@
 import pytest
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.submission.sample import check_rows, read_sample
+from nnunetv2_cipa.submission.sample import check_rows, in_order, read_sample
 
 
 @pytest.fixture
@@ -50,6 +50,12 @@ def test_unreadable_files(tmp_path):
 
 def test_same_rows_pass(sample):
     check_rows(["id", "rle"], ["b", "a"], sample("id,rle\nb,\na,\n"))
+
+
+def test_ids_are_brought_into_the_samples_order(sample):
+    assert in_order(["a", "b", "c"], sample("id,rle\nb,\nc,\na,\n")) == ["b", "c", "a"]
+    with pytest.raises(InputError, match=r"here, but not in the sample \(1\):\n    c"):
+        in_order(["a", "b", "c"], sample("id,rle\nb,\na,\n"))
 
 
 def test_every_difference_is_named(sample):

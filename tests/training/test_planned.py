@@ -53,6 +53,7 @@ def new_trainer(monkeypatch, clock):
 
     def initialize(self, plans, configuration, fold, dataset_json, device):
         self.my_init_kwargs = {"plans": plans, "configuration": configuration}
+        self.plans_manager = SimpleNamespace(plans=plans)
         self.is_ddp, self.current_epoch, self.log, self.saved = False, 0, [], []
         self.dataloader_train = self.dataloader_val = iter(int, 1)
         self.lr_scheduler = SimpleNamespace(max_steps=None)

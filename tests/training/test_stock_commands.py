@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from nnunetv2_cipa.dataset_conversion.Dataset605_PCLT20K import convert_pclt20k
 from PIL import Image
 
@@ -114,6 +115,20 @@ def test_validation_and_resumption_give_the_same_predictions(work, trained):
     assert before.keys() == {path.name for path in validation.glob("*.png")}
     for name, mask in before.items():
         np.testing.assert_array_equal(np.asarray(Image.open(validation / name)), mask)
+
+
+def test_a_seeded_plan_repeats_the_training(work, trained):
+    """Where data are augmented in the training process, as here."""
+    run(work, "nnUNetv2_cipa", "plan_seed", "-d", "605", "-p", "nnUNetPlans", "--seed", "3")
+    weights = []
+    for _ in range(2):
+        train(work, "-p", "nnUNetPlans_seed3")
+        folder = work / "nnUNet_results" / DATASET / f"{TRAINER}__nnUNetPlans_seed3__2d"
+        weights.append(torch.load(folder / "fold_0" / "checkpoint_final.pth", weights_only=False)["network_weights"])
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+    unseeded = torch.load(trained / "fold_0" / "checkpoint_final.pth", weights_only=False)["network_weights"]
+    assert not all(torch.equal(value, unseeded[name]) for name, value in weights[0].items())
+    assert not (work / "nnUNet_preprocessed" / DATASET / "nnUNetPlans_seed3_2d").exists()  # the data are shared
 
 
 def test_prediction_zip_and_installation_agree(work, trained):

@@ -80,6 +80,9 @@ class LocalJob:
             self._process.wait(SECONDS_TO_END)
         _signal_group(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        limit = time.monotonic() + SECONDS_TO_END  # the others die a moment later
+        while _is_alive(self._process.pid) and time.monotonic() < limit:
+            time.sleep(0.01)
 
 
 def run_step(step: Step, log: Path, environment: Mapping[str, str]) -> int:
@@ -111,3 +114,12 @@ def end_leftovers(folder: Path) -> list[int]:
 def _signal_group(group: int, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(group, number)
+
+
+def _is_alive(group: int) -> bool:
+    """Whether a process of the group has still not ended."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                return True
+    return False

@@ -107,11 +107,11 @@ def fitted_plans(normalization: Normalization) -> str:
     return f"Fitted{normalization.capitalize()}Plans"
 
 
-def write_plans(workspace: Workspace, model: Model, schedule: Schedule, batch_size: int) -> None:
-    """Give a model's plans the comparison's schedule and batch."""
+def write_plans(workspace: Workspace, model: Model, schedule: Schedule, images: dict[str, Any]) -> None:
+    """Give a model's plans the comparison's schedule, and the batch and patch size in `images`."""
     plans = read_json(workspace.preprocessed / f"{fitted_plans(model.normalization)}.json")
     plans["plans_name"] = model.plans
-    plans["configurations"][CONFIGURATION] |= {**schedule.content(), "batch_size": batch_size}
+    plans["configurations"][CONFIGURATION] |= {**schedule.content(), **images}
     write_json(workspace.preprocessed / f"{model.plans}.json", plans)
 
 
@@ -206,8 +206,11 @@ def run(arguments: argparse.Namespace) -> None:
         write_json(workspace.raw / "splits_final.json", splits)
         runner.run(plans)
         schedule = Schedule(arguments.epochs, arguments.iterations, arguments.validation_iterations)
+        images: dict[str, Any] = {"batch_size": arguments.batch}
+        if arguments.patch:
+            images["patch_size"] = [arguments.patch, arguments.patch]
         for model in MODELS:
-            write_plans(workspace, model, schedule, arguments.batch)
+            write_plans(workspace, model, schedule, images)
         steps = trainings(workspace, folds, arguments.epochs)
         runner.run(steps)
         runner.run(results(workspace, cases_of_folds(workspace, folds), folds, steps))
@@ -224,6 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--iterations", type=int, default=10, help="of each epoch (default: %(default)s)")
     parser.add_argument("--validation-iterations", type=int, default=2, help="of each epoch (default: %(default)s)")
     parser.add_argument("--batch", type=int, default=2, help="images an iteration (default: %(default)s)")
+    parser.add_argument("--patch", type=int, help="side of the patches in pixels, a multiple of 32 (as planned)")
     parser.add_argument(
         "--folds", nargs="+", type=int, default=[0, 1, 2], choices=range(NUM_FOLDS), help="default: 0 1 2"
     )

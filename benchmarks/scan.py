@@ -6,6 +6,9 @@ Everything runs in one process, in float32, medians over repeated calls. Peers, 
 reference scan of mamba-ssm, the parallel scan of mambapy, and torch's associative_scan. They are given their inputs in
 the layout they want, so that only their scan is timed, without gathering the four orders and summing the results.
 
+The reference's backward pass takes time that grows with the square of the length, as each of its steps writes the
+gradient of whole tensors: leave it to small images (`--sides 128`) or it takes hours.
+
 `limit` is the time the arithmetic alone needs: the same kernel on the same number of steps, on a map so small that it
 stays in the cores' caches. `traffic` is the time to read each input and write each output once at the speed at which
 this machine copies memory.
@@ -27,6 +30,7 @@ from torch import Tensor
 from nnunetv2_cipa.scan import native_library, selective_scan_2d
 
 Tensors = list[Tensor]
+FORWARD, BACKWARD = "forward", "forward + backward"
 
 
 @dataclass(frozen=True)
@@ -204,7 +208,7 @@ def measure(name: str, shape: Shape, backward: bool, arguments: argparse.Namespa
     row: Row = {
         "scan": name,
         "shape": f"{shape.batch}x{shape.height}x{shape.width}x{shape.channels}, N {shape.states}, K {shape.directions}",
-        "pass": "forward + backward" if backward else "forward",
+        "pass": BACKWARD if backward else FORWARD,
         "threads": torch.get_num_threads(),
         "cpu, ms": ours.median * 1e3,
         "ns per channel step": ours.median * 1e9 / shape.steps,
@@ -227,6 +231,7 @@ def main() -> None:
     parser.add_argument("--sides", nargs="+", type=int, default=[512], help="image sides in pixels (512)")
     parser.add_argument("--threads", nargs="+", type=int, default=[torch.get_num_threads()], help="torch's threads")
     parser.add_argument("--peers", nargs="*", default=list(PEERS), choices=list(PEERS), help="all that are installed")
+    parser.add_argument("--passes", nargs="+", default=[FORWARD, BACKWARD], choices=[FORWARD, BACKWARD], help="both")
     parser.add_argument("--calls", type=int, default=15, help="calls that are timed (15)")
     parser.add_argument("--seconds", type=float, default=20, help="no further call after so long (20)")
     parser.add_argument("-o", "--output", type=Path, help="JSON file for the results")
@@ -244,7 +249,8 @@ def main() -> None:
         for side in arguments.sides:
             for name in arguments.shapes:
                 label = name if arguments.sides == [512] else f"{name}, {side} pixels"
-                rows += [measure(label, shapes(side)[name], backward, arguments) for backward in (False, True)]
+                shape = shapes(side)[name]
+                rows += [measure(label, shape, one == BACKWARD, arguments) for one in arguments.passes]
     report(rows, arguments.output)
 
 

@@ -16,7 +16,7 @@ from nnunetv2_cipa.dataset_conversion.raw_dataset import Normalization
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.planning.plan import check_folds, count_workload, duration_argument
 from nnunetv2_cipa.planning.schedule import duration
-from nnunetv2_cipa.planning.seeds import UNSEEDED, seed_argument
+from nnunetv2_cipa.planning.seeds import add_seeds_argument
 from nnunetv2_cipa.steps import Executor, Ledger, LocalExecutor, Runner, Step, locked
 from nnunetv2_cipa.submission import read_sample
 from nnunetv2_cipa.training.planned import TRAIN_UNTIL
@@ -53,14 +53,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-f", "--folds", nargs="+", type=int, default=[0, 1, 2, 3, 4], metavar="FOLD", help="default: 0 1 2 3 4"
     )
-    parser.add_argument(
-        "--seeds",
-        nargs="+",
-        type=seed_argument,
-        default=[UNSEEDED],
-        metavar="N",
-        help=f"train each trainer and fold once for each; {UNSEEDED}, the default, is a training without seed",
-    )
+    add_seeds_argument(parser)
     parser.add_argument(
         "--time-budget",
         type=duration_argument,

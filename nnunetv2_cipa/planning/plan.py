@@ -24,7 +24,7 @@ from .fit import SMALLEST_BATCH, available_memory, fit_to_memory
 from .normalization import normalized
 from .plans_files import OWN_PLANS, STOCK_PLANS, preprocessed_folder, read_json, write_plans
 from .schedule import Schedule, Timings, Workload, choose_schedule, duration, parse_duration
-from .seeds import UNSEEDED, seed_argument
+from .seeds import add_seeds_argument
 from .timing import CONFIGURATION, measure, timings_content
 
 NNUNET_FOLDS = 5
@@ -47,14 +47,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-f", nargs="+", type=int, default=[0, 1, 2, 3, 4], metavar="FOLD", help="folds to be trained (default: 0 to 4)"
     )
-    parser.add_argument(
-        "--seeds",
-        nargs="+",
-        type=seed_argument,
-        default=[UNSEEDED],
-        metavar="N",
-        help=f"seeds to be trained, each trainer and fold with each (default: {UNSEEDED})",
-    )
+    add_seeds_argument(parser)
     parser.add_argument(
         "--normalization",
         choices=get_args(Normalization),

@@ -27,6 +27,18 @@ def seed_argument(text: str) -> int:
     return int(text)
 
 
+def add_seeds_argument(parser: ArgumentParser) -> None:
+    """Declare the seeds of a run."""
+    parser.add_argument(
+        "--seeds",
+        nargs="+",
+        type=seed_argument,
+        default=[UNSEEDED],
+        metavar="N",
+        help=f"train each trainer and fold once for each; {UNSEEDED}, the default, is a training without seed",
+    )
+
+
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("-d", required=True, metavar="ID", help="dataset, planned by nnUNetv2_plan_and_preprocess")

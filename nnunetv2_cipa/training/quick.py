@@ -18,7 +18,7 @@ from nnunetv2_cipa.training.nnUNetTrainerCIPA import (
 from nnunetv2_cipa.training.seeding import Seeded
 from nnunetv2_cipa.training.whole_checkpoints import WholeCheckpoints
 
-EPOCHS = 10
+EPOCHS = 20
 ITERATIONS_PER_EPOCH = 10
 VALIDATION_ITERATIONS_PER_EPOCH = 3
 EPOCHS_BETWEEN_CHECKPOINTS = 5
@@ -26,7 +26,7 @@ LARGEST_BATCH_SIZE = 2
 
 
 class nnUNetTrainer_quick(Seeded, WholeCheckpoints, nnUNetTrainer):
-    """nnU-Net's own trainer for 100 iterations of 2 images, without mirroring at inference.
+    """nnU-Net's own trainer for 200 iterations of 2 images, without mirroring at inference.
 
     `checkpoint_latest.pth` is written every 5 epochs, so that an interrupted run can continue (`--c`).
     """

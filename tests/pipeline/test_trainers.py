@@ -26,7 +26,7 @@ def test_schedules_are_known_where_they_can_be(tmp_path):
     write_plan(tmp_path / "plan.json", num_epochs=33)
     assert list(schedules_of(names, tmp_path / "plan.json").values()) == [
         Schedule(33),
-        Schedule(10, 10, 3),
+        Schedule(20, 10, 3),
         Schedule(20),
         Schedule(),
     ]

@@ -25,7 +25,6 @@ from nnunetv2_cipa.steps.executor import MARK
 
 PROGRAM = str(Path(sys.executable).with_name("nnUNetv2_cipa"))
 TRAINER = "nnUNetTrainer_forFaults"
-CHOICES = ("-tr", TRAINER, "-f", "0")
 TRAINERS = f"""
 from nnunetv2_cipa.training.quick import nnUNetTrainer_quick
 

@@ -26,9 +26,11 @@ from nnunetv2_cipa.dataset_conversion.source_folder import SliceFiles, read_sour
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_folder
 from nnunetv2_cipa.pipeline import graph, preparation
+from nnunetv2_cipa.pipeline import model as pipeline_model
 from nnunetv2_cipa.pipeline.source import find_source
 from nnunetv2_cipa.pipeline.training_step import TrainingStep
 from nnunetv2_cipa.pipeline.workspace import Workspace, few_cores, stock_command
+from nnunetv2_cipa.planning.plans_files import read_json
 from nnunetv2_cipa.planning.schedule import Schedule
 from nnunetv2_cipa.planning.timing import CONFIGURATION
 from nnunetv2_cipa.steps import LocalExecutor, Runner, Step, locked
@@ -55,7 +57,7 @@ class Model:
     @property
     def folder(self) -> str:
         """Name of its folder in nnUNet_results."""
-        return f"{self.trainer}__{self.plans}__{CONFIGURATION}"
+        return pipeline_model.Model(self.trainer, self.plans).folder_name
 
 
 MODELS = (
@@ -176,11 +178,6 @@ def results(workspace: Workspace, cases: Path, folds: Sequence[int], trained: Se
         "compare", command, ("-device", workspace.device, *processes), needs, makes=(comparison,), beside=True
     )
     return [*thresholds, compare, graph.page_of(comparison, workspace.folder / "report.html")]
-
-
-def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever JSON can hold
-    """The content of a file."""
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def write_json(path: Path, content: Any) -> None:  # noqa: ANN401 - whatever JSON can hold

@@ -5,7 +5,6 @@ every ten minutes are written: the best one is not used.
 """
 
 from pathlib import Path
-from typing import Any
 
 from nnunetv2_cipa.training.planned import (
     nnUNetTrainer_planned,
@@ -13,16 +12,11 @@ from nnunetv2_cipa.training.planned import (
     nnUNetTrainerCIPA_noDCIM_planned,
     nnUNetTrainerCIPA_planned,
 )
+from nnunetv2_cipa.training.predicted_once import PredictedOnce
 
 
-class nnUNetTrainer_compared(nnUNetTrainer_planned):
+class nnUNetTrainer_compared(PredictedOnce, nnUNetTrainer_planned):
     """nnU-Net's own U-Net."""
-
-    def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple[Any, ...]:
-        """Mirror in training as nnU-Net does, but predict each image once."""
-        configured = super().configure_rotation_dummyDA_mirroring_and_inital_patch_size()
-        self.inference_allowed_mirroring_axes = None
-        return configured
 
     def save_checkpoint(self, filename: str) -> None:
         """Write all checkpoints but the best one, which would be written in most of such short epochs."""

@@ -83,11 +83,9 @@ def peak_memory_so_far(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     status = Path("/proc/self/status")
-    if status.is_file():  # getrusage would start from what the parent process had used
-        peaks = [
-            line.split()[1] for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM:")
-        ]
-        return 1024 * int(peaks[0])
+    lines = status.read_text(encoding="utf-8").splitlines() if status.is_file() else []
+    if peaks := [line.split()[1] for line in lines if line.startswith("VmHWM:")]:
+        return 1024 * int(peaks[0])  # getrusage would start from what the parent process had used
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return used if sys.platform == "darwin" else 1024 * used  # bytes on macOS, kilobytes elsewhere
 

@@ -58,7 +58,7 @@ class PatchEmbedding(nn.Module):
         """Map (B, 1, H, W) to (B, H/4, W/4, C); a remainder at the bottom or right edge is left out."""
         height, width = (side - side % PATCH for side in images.shape[2:])
         patches = images[:, 0, :height, :width].unflatten(1, (-1, PATCH)).unflatten(3, (-1, PATCH)).transpose(2, 3)
-        # The convolution as the matrix product that it is: that one writes channels last.
+        # The convolution as a projection of its patches, which writes channels last.
         return self.norm(project(patches.flatten(3), self.projection.weight.flatten(1), self.projection.bias))
 
 

@@ -1,7 +1,7 @@
 """How long the steps of a run will take, and how that is known."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,9 +78,10 @@ def estimate(
     """
     done = DoneSteps(workspace.folder)
     seconds = done.ledger.seconds()
-    upcoming = _upcoming(workspace, choices, time_budget)
+    schedules = schedules_of(choices.trainers, workspace.plans_file)
+    upcoming = _upcoming(workspace, choices, schedules, time_budget)
     undone: set[str] = set()
-    for step in _steps(workspace, choices, done):
+    for step in _steps(workspace, choices, schedules, done):
         parts = distributed([step])
         if undone.isdisjoint(step.needs) and all(part in done for part in parts):
             yield Estimate(step.name, sum(seconds[part.name] for part in parts), "done")
@@ -89,11 +90,12 @@ def estimate(
             yield upcoming(step)
 
 
-def _upcoming(workspace: Workspace, choices: Choices, time_budget: float | None) -> Callable[[Step], Estimate]:
+def _upcoming(
+    workspace: Workspace, choices: Choices, schedules: Mapping[str, Schedule], time_budget: float | None
+) -> Callable[[Step], Estimate]:
     """A function that estimates what is not done."""
     cases = _count_cases(workspace.source)
     times, basis = _times(workspace, cases)
-    schedules = schedules_of(choices.trainers, workspace.plans_file)
     predicted = {graph.prediction_name(model): model.trainer for model in choices.models}
     longest = float("inf")
     if time_budget is not None and not workspace.plans_file.exists():
@@ -117,7 +119,7 @@ def _upcoming(workspace: Workspace, choices: Choices, time_budget: float | None)
     return upcoming
 
 
-def _steps(workspace: Workspace, choices: Choices, done: DoneSteps) -> list[Step]:
+def _steps(workspace: Workspace, choices: Choices, schedules: Mapping[str, Schedule], done: DoneSteps) -> list[Step]:
     """All steps; as long as nnU-Net has not chosen, as if the first two models were the best pair."""
     planned_already = preparation.is_planned_already(workspace, done.ledger)
     selection = graph.selection(workspace, choices)
@@ -129,7 +131,7 @@ def _steps(workspace: Workspace, choices: Choices, done: DoneSteps) -> list[Step
         *([] if planned_already else [preparation.planning(workspace)]),
         preparation.plan_for_cipa(workspace, choices, None, planned_already=planned_already),
         *preparation.plans_for_seeds(workspace, choices),
-        *graph.trainings(workspace, choices, schedules_of(choices.trainers, workspace.plans_file)),
+        *graph.trainings(workspace, choices, schedules),
         selection,
         *(graph.predictions(workspace, choices, best) if workspace.has_test_images else []),
         *graph.results(workspace, choices),

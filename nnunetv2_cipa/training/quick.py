@@ -15,6 +15,7 @@ from nnunetv2_cipa.training.nnUNetTrainerCIPA import (
     nnUNetTrainerCIPA_noCRMnoDCIM,
     nnUNetTrainerCIPA_noDCIM,
 )
+from nnunetv2_cipa.training.predicted_once import PredictedOnce
 from nnunetv2_cipa.training.seeding import Seeded
 from nnunetv2_cipa.training.whole_checkpoints import WholeCheckpoints
 
@@ -25,7 +26,7 @@ EPOCHS_BETWEEN_CHECKPOINTS = 5
 LARGEST_BATCH_SIZE = 2
 
 
-class nnUNetTrainer_quick(Seeded, WholeCheckpoints, nnUNetTrainer):
+class nnUNetTrainer_quick(PredictedOnce, Seeded, WholeCheckpoints, nnUNetTrainer):
     """nnU-Net's own trainer for 200 iterations of 2 images, without mirroring at inference.
 
     `checkpoint_latest.pth` is written every 5 epochs, so that an interrupted run can continue (`--c`).
@@ -44,12 +45,6 @@ class nnUNetTrainer_quick(Seeded, WholeCheckpoints, nnUNetTrainer):
         self.num_iterations_per_epoch = ITERATIONS_PER_EPOCH
         self.num_val_iterations_per_epoch = VALIDATION_ITERATIONS_PER_EPOCH
         self.save_every = EPOCHS_BETWEEN_CHECKPOINTS
-
-    def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple[Any, ...]:
-        """Mirror in training as nnU-Net does, but predict each image once."""
-        configured = super().configure_rotation_dummyDA_mirroring_and_inital_patch_size()
-        self.inference_allowed_mirroring_axes = None
-        return configured
 
     def _set_batch_size_and_oversample(self) -> None:
         super()._set_batch_size_and_oversample()

@@ -7,13 +7,8 @@
 template <int kTogether>
 SCAN_INLINE void put_sums(const Sums& B, const Sums& C, int64_t p, int64_t n, const Vectors<kTogether * kParts>& terms_B,
                           const Vectors<kTogether * kParts>& terms_C, bool add) {
-  Vectors<2 * kTogether> both;
-  for (int i = 0; i < kTogether; ++i) {
-    both.part[i] = sum_parts(terms_B, i);
-    both.part[i + kTogether] = sum_parts(terms_C, i);
-  }
   alignas(64) float sums[kBlock];
-  store(sums, lane_sums(both));
+  store(sums, lane_sums(join(sum_parts(terms_B), sum_parts(terms_C))));
   put_floats<kTogether>(B.to + p * B.position_step + n, sums, add);
   put_floats<kTogether>(C.to + p * C.position_step + n, sums + kTogether, add);
 }
@@ -168,11 +163,8 @@ class BackwardChunk {
     for (int64_t j = 0; j < rows_.count; ++j) {
       const auto ddelta = repeat<kRanks * kParts>(load<kParts>(work_.through_A + j * kBlock));
       grad_rates = grad_rates + times_each(ddelta, rows_.delta + j * f_.rank + first);
-      const auto terms = ddelta * rates;
-      Vectors<kRanks> lanes;
-      for (int i = 0; i < kRanks; ++i) lanes.part[i] = sum_parts(terms, i);
       alignas(64) float sums[kBlock];
-      store(sums, lane_sums(lanes));
+      store(sums, lane_sums(sum_parts(ddelta * rates)));
       put_floats<kRanks>(grad_ranks_.to + rows_.positions[j] * grad_ranks_.position_step + first, sums, add_);
     }
     store(weights, load<kRanks * kParts>(weights) + grad_rates);

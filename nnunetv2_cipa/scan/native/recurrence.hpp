@@ -1,7 +1,8 @@
 // The recurrence along one direction of one item, a chunk of steps at a time.
 // kStates: the number of states if it is known when compiling, else 0. kWhole: the block has all kBlock channels.
 
-constexpr int64_t kTogetherSteps = kLanes == 16 ? 4 : 2;  // steps whose dt is computed at the same time, to overlap their chains
+// Steps whose dt is computed at the same time, to overlap their chains.
+constexpr int64_t kTogetherSteps = kLanes == 16 ? 4 : 2;
 
 // What all blocks of channels read for the steps of one chunk, gathered once for them: rows of B, C and, if there are
 // ranks, of delta.

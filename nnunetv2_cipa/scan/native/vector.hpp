@@ -253,12 +253,24 @@ SCAN_INLINE auto lane_sums(const Vectors<kCount>& a) {
   }
 }
 
-// The sum of a block's registers for the state with this index.
+// For each of several states, the sum of its block's registers.
 template <int kCount>
-SCAN_INLINE Lanes sum_parts(const Vectors<kCount>& a, int state) {
-  Lanes sum = a.part[state * kParts];
-  for (int i = 1; i < kParts; ++i) sum += a.part[state * kParts + i];
-  return sum;
+SCAN_INLINE Vectors<kCount / kParts> sum_parts(const Vectors<kCount>& a) {
+  Vectors<kCount / kParts> sums;
+  for (int state = 0; state < kCount / kParts; ++state) {
+    sums.part[state] = a.part[state * kParts];
+    for (int i = 1; i < kParts; ++i) sums.part[state] += a.part[state * kParts + i];
+  }
+  return sums;
+}
+
+// The registers of one after those of the other.
+template <int kCount>
+SCAN_INLINE Vectors<2 * kCount> join(const Vectors<kCount>& a, const Vectors<kCount>& b) {
+  Vectors<2 * kCount> both;
+  SCAN_EACH both.part[i] = a.part[i];
+  SCAN_EACH both.part[i + kCount] = b.part[i];
+  return both;
 }
 
 // Writes a few floats, or adds them to those that are there.

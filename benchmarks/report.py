@@ -24,7 +24,7 @@ from scipy import ndimage
 
 from nnunetv2_cipa.comparison import ComparedModel, Comparison, Images, Run, Settings
 from nnunetv2_cipa.comparison.published import PUBLISHED
-from nnunetv2_cipa.comparison.summarize import summarize
+from nnunetv2_cipa.comparison.figures import summarize
 from nnunetv2_cipa.evaluation import Case, Evaluation, evaluate_folders
 from nnunetv2_cipa.phantom.patient import make_patient
 from nnunetv2_cipa.phantom.scanner import CT_WINDOW, SUV_CAP, to_8_bit

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.folders import find_dataset
+from nnunetv2_cipa.nnunet.model_folder import find_model, find_training_labels
 
 from .evaluate_models import ModelSource
-from .model_folder import find_dataset, find_model, find_training_labels
-from .records import Images
+from .model_facts import Images
 
 
 @dataclass(frozen=True)

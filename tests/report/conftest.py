@@ -10,8 +10,8 @@ from markupsafe import Markup
 from PIL import Image
 
 from nnunetv2_cipa.comparison import ComparedModel, Comparison, Costs, Curve, Images, Run, Settings
+from nnunetv2_cipa.comparison.figures import summarize
 from nnunetv2_cipa.comparison.published import PUBLISHED
-from nnunetv2_cipa.comparison.summarize import summarize
 from nnunetv2_cipa.evaluation import evaluate_folders
 from nnunetv2_cipa.report import plots
 

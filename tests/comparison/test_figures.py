@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnunetv2_cipa.comparison import QUANTITIES, Settings
+from nnunetv2_cipa.comparison import Settings
+from nnunetv2_cipa.comparison.figures import summarize
 from nnunetv2_cipa.comparison.statistics import holm, paired_test
-from nnunetv2_cipa.comparison.summarize import summarize
+from nnunetv2_cipa.evaluation import MEASURES
 
 FEW = Settings(resamples=49)
 COUNTS = st.tuples(*[st.integers(0, 9)] * 3, st.integers(1, 99), st.floats(0, 20))
@@ -21,8 +22,8 @@ CASES = st.dictionaries(st.sampled_from([f"{patient}_{number}" for patient in "a
 def test_figures_of_one_run_are_those_of_its_evaluation(evaluation, model, cases):
     evaluated = evaluation(**cases)
     means, differences = summarize([model("only", evaluated)], FEW)
-    for name, quantity in QUANTITIES.items():
-        assert means["only"][name].value == pytest.approx(quantity.of(evaluated), nan_ok=True)
+    for name, measure in MEASURES.items():
+        assert means["only"][name].value == pytest.approx(evaluated.figure(measure), nan_ok=True)
     assert differences == ()
 
 
@@ -41,7 +42,7 @@ def test_runs_are_averaged(evaluation, model):
     one, other = evaluation(a_1=(8, 2, 0, 90), b_1=(5, 5, 0, 90)), evaluation(a_1=(4, 4, 2, 90), b_1=(5, 0, 0, 95))
     means, _ = summarize([model("both", one, other)], FEW)
     for name in ("pooled_dice", "pooled_iou", "pooled_balanced_accuracy", "pooled_hausdorff95", "dice", "precision"):
-        expected = np.mean([QUANTITIES[name].of(run) for run in (one, other)])
+        expected = np.mean([run.figure(MEASURES[name]) for run in (one, other)])
         assert means["both"][name].value == pytest.approx(expected), name
 
 
@@ -58,15 +59,15 @@ def test_differences_are_of_the_same_patients(evaluation, model):
     first = evaluation(a_1=(9, 1, 1, 89, 1.0), b_1=(0, 0, 9, 91, math.nan), c_1=(5, 0, 0, 95, 3.0))
     second = evaluation(a_1=(8, 2, 2, 88, 5.0), b_1=(9, 0, 0, 91, 9.0), c_1=(5, 1, 0, 94, 3.0))
     _, differences = summarize([model("first", first), model("second", second)], FEW)
-    found = {difference.quantity: difference for difference in differences}
+    found = {difference.measure: difference for difference in differences}
     assert {(d.first, d.second) for d in differences} == {("first", "second")}
-    assert found.keys() == QUANTITIES.keys()
+    assert found.keys() == MEASURES.keys()
     assert found["hausdorff95"].difference.value == pytest.approx(((1 - 5) + (3 - 3)) / 2)
     assert found["hausdorff95"].difference.defined == 2
     test = found["hausdorff95"].test
     assert (test.wins, test.losses, test.ties) == (1, 0, 1)
-    pooled = QUANTITIES["pooled_dice"]
-    assert found["pooled_dice"].difference.value == pytest.approx(pooled.of(first) - pooled.of(second))
+    pooled = MEASURES["pooled_dice"]
+    assert found["pooled_dice"].difference.value == pytest.approx(first.figure(pooled) - second.figure(pooled))
     assert found["pooled_dice"].test is None
 
 
@@ -79,14 +80,14 @@ def test_equal_models_do_not_differ(two_of_two, model):
         assert difference.test is None or math.isnan(difference.test.p_holm)
 
 
-def test_each_quantity_is_corrected_for_its_pairs(evaluation, model):
+def test_each_measure_is_corrected_for_its_pairs(evaluation, model):
     random = np.random.default_rng(0)
     models = [
         model(name, evaluation(**{f"{p}_1": (*random.integers(1, 9, size=3), 50) for p in "abcdefg"}))
         for name in ("x", "y", "z")
     ]
     _, differences = summarize(models, FEW)
-    of_dice = [difference for difference in differences if difference.quantity == "dice"]
+    of_dice = [difference for difference in differences if difference.measure == "dice"]
     assert [(d.first, d.second) for d in of_dice] == [("x", "y"), ("x", "z"), ("y", "z")]
     dice = {one.name: [patient.overlap.dice for patient in one.evaluation.patients] for one in models}
     p_values = [paired_test(dice[d.first], dice[d.second], higher_is_better=True).p_value for d in of_dice]

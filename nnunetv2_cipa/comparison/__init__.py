@@ -1,7 +1,7 @@
 """Models side by side: paired by case, grouped by patient, with intervals, tests, costs and training curves."""
 
 from .comparison import ComparedModel, Comparison, PairedDifference, Run, read_comparison
-from .model_facts import Costs, Curve, Images
+from .model_facts import Costs, Curve
 from .statistics import Interval, PairedTest, Settings
 
 __all__ = [
@@ -9,7 +9,6 @@ __all__ = [
     "Comparison",
     "Costs",
     "Curve",
-    "Images",
     "Interval",
     "PairedDifference",
     "PairedTest",

@@ -10,6 +10,7 @@ from tqdm import tqdm
 from nnunetv2_cipa.evaluation.evaluate import add_reading_arguments
 from nnunetv2_cipa.evaluation.label_folders import read_patients
 from nnunetv2_cipa.files import new_folder
+from nnunetv2_cipa.nnunet.images import images_of_labels
 
 from .comparison import ComparedModel, Comparison
 from .costs import measure_costs
@@ -19,7 +20,7 @@ from .figures import summarize
 from .model_facts import Costs
 from .published import PUBLISHED
 from .rendering import latex, markdown
-from .specification import Specification, find_images, specify
+from .specification import Specification, specify
 from .statistics import Settings
 
 
@@ -122,7 +123,7 @@ def compare(
     return Comparison(
         dataset_name=specification.dataset_name,
         reference=str(specification.reference),
-        images=find_images(specification.dataset_name, specification.reference),
+        images=images_of_labels(specification.reference, specification.dataset_name),
         models=models,
         means=means,
         differences=differences,

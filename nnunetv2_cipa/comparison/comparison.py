@@ -14,8 +14,9 @@ from nnunetv2_cipa.evaluation import Evaluation, Measure
 from nnunetv2_cipa.evaluation.cases import mean
 from nnunetv2_cipa.evaluation.evaluation import Row, write_csv
 from nnunetv2_cipa.evaluation.json_files import read_json, write_json
+from nnunetv2_cipa.nnunet.images import Images
 
-from .model_facts import Costs, Curve, Images
+from .model_facts import Costs, Curve
 from .published import PublishedRow
 from .statistics import Interval, PairedTest, Settings
 

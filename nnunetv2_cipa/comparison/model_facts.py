@@ -1,4 +1,4 @@
-"""What is known of models beside their evaluations: costs, training curves, and where the images are."""
+"""What is known of models beside their evaluations: costs and training curves."""
 
 from dataclasses import dataclass
 
@@ -51,18 +51,3 @@ class Curve:
     def epochs(self) -> range:
         """Numbers of the epochs, from 0 on as in nnU-Net's logs."""
         return range(len(self.train_loss))
-
-
-@dataclass(frozen=True)
-class Images:
-    """Where the images of the cases are, in nnU-Net's layout: `CASE_0000.png`, `CASE_0001.png`, ...
-
-    Attributes:
-        folder: Such as imagesTs.
-        file_ending: With the dot.
-        channel_names: In the order of the channels' numbers.
-    """
-
-    folder: str
-    file_ending: str
-    channel_names: tuple[str, ...]

@@ -19,7 +19,6 @@ from nnunetv2_cipa.comparison.difference_tables import COLUMNS, difference_notes
 from nnunetv2_cipa.comparison.figure_tables import figure_table, run_table
 from nnunetv2_cipa.comparison.model_tables import costs_table, published_table, training_table
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.evaluation.measures import Level
 from nnunetv2_cipa.evaluation.wording import UNDEFINED, unit_shown
 from nnunetv2_cipa.files import new_file, new_folder
 

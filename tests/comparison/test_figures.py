@@ -1,6 +1,7 @@
 """Figures and differences, against the evaluation's own, on counts made up."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from nnunetv2_cipa.comparison import Settings
 from nnunetv2_cipa.comparison.figures import summarize
 from nnunetv2_cipa.comparison.statistics import holm, paired_test
-from nnunetv2_cipa.evaluation import MEASURES
+from nnunetv2_cipa.evaluation import MEASURES, Measure
+from nnunetv2_cipa.evaluation.cases import Volumes
 
 FEW = Settings(resamples=49)
 COUNTS = st.tuples(*[st.integers(0, 9)] * 3, st.integers(1, 99), st.floats(0, 20))
@@ -93,3 +95,56 @@ def test_each_measure_is_corrected_for_its_pairs(evaluation, model):
     p_values = [paired_test(dice[d.first], dice[d.second], higher_is_better=True).p_value for d in of_dice]
     assert [difference.test.p_value for difference in of_dice] == p_values
     assert [difference.test.p_holm for difference in of_dice] == holm(p_values)
+
+
+@pytest.fixture
+def biased(evaluation, model, monkeypatch):
+    """Two models of four patients whose volumes are off by known amounts, and measures of that which are best at 0."""
+    volumes = ("volumes.reference", "volumes.prediction")
+    for measure in (
+        Measure("bias", "Bias", volumes, lambda true, found: found - true, "volume", "zero"),
+        Measure(
+            "limit", "Limit", volumes, lambda true, found: (found - true).max(axis=-1), "volume", "zero", "agreement"
+        ),
+    ):
+        monkeypatch.setitem(MEASURES, measure.name, measure)
+
+    def of(name, *errors):
+        plain = evaluation(**{f"{patient}_1": (1, 1, 1, 9) for patient in "abcd"})
+        cases = zip(plain.cases, errors, strict=True)
+        return model(name, replace(plain, cases=tuple(_with_volumes(case, error) for case, error in cases)))
+
+    return of("low", -3.0, -1.0, -2.0, -2.0), of("high", 4.0, 0.0, 5.0, 3.0)
+
+
+def _with_volumes(case, error):
+    return replace(case, volumes=Volumes(reference=10.0, prediction=10.0 + error))
+
+
+def test_where_zero_is_best_distances_from_it_are_compared(biased):
+    means, differences = summarize(biased, Settings(resamples=999))
+    assert (means["low"]["bias"].value, means["high"]["bias"].value) == (-2, 3)
+    found = {difference.measure: difference for difference in differences}
+    assert found["bias"].difference.value == 2 - 3
+    test = found["bias"].test
+    assert (test.wins, test.ties, test.losses) == (3, 0, 1)
+
+
+def test_an_agreement_takes_all_patients_together(biased):
+    means, differences = summarize(biased, Settings(resamples=999))
+    assert (means["low"]["limit"].value, means["high"]["limit"].value) == (-1, 5)
+    assert means["high"]["limit"].low >= 0
+    assert means["high"]["limit"].defined == 4
+    (found,) = (difference for difference in differences if difference.measure == "limit")
+    assert found.difference.value == 1 - 5
+    assert found.test is None
+
+
+def test_an_agreement_leaves_out_patients_without_a_value(biased):
+    low, _ = biased
+    (run,) = low.runs
+    first, *others = run.evaluation.cases
+    undefined = replace(first, volumes=replace(first.volumes, prediction=math.nan))
+    partly = replace(low, runs=(replace(run, evaluation=replace(run.evaluation, cases=(undefined, *others))),))
+    means, _ = summarize([partly], FEW)
+    assert (means["low"]["limit"].value, means["low"]["limit"].defined) == (-1, 3)

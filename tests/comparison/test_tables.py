@@ -1,14 +1,16 @@
 """Tables: what is in them, which is best, and what is said of few patients."""
 
+import math
 from dataclasses import replace
 
 import pytest
 
-from nnunetv2_cipa.comparison import ComparedModel
+from nnunetv2_cipa.comparison import ComparedModel, Interval
+from nnunetv2_cipa.comparison.figure_tables import figure_table
 from nnunetv2_cipa.comparison.figures import summarize
 from nnunetv2_cipa.comparison.table import Cell, model_columns
 from nnunetv2_cipa.comparison.tables import description, tables
-from nnunetv2_cipa.evaluation import MEASURES
+from nnunetv2_cipa.evaluation import MEASURES, Measure
 
 
 @pytest.fixture
@@ -110,3 +112,21 @@ def test_description(comparison):
     assert sentences[0] == "4 cases of 3 patients, foreground [1]."
     assert sentences.count("CIPA: from CIPA.") == 2
     assert any("99 samples of patients, seed 0" in sentence for sentence in sentences)
+
+
+def test_best_is_what_is_shown_as_best(comparison, monkeypatch):
+    """Two figures that are shown alike are both the best, and of biases those nearest to 0."""
+    monkeypatch.setitem(MEASURES, "bias", Measure("bias", "Bias", (), float, "length", "zero"))
+    figures = {"CIPA": -3.001, "U-Net": 3.002}
+    means = {
+        name: {**of_model, "bias": Interval(figures[name], -4, 4, 3)} for name, of_model in comparison.means.items()
+    }
+    table = figure_table(replace(comparison, means=means), "patient")
+    assert [cell.bold for cell in row(table, "Bias pixels")] == [True, True]
+    means["U-Net"]["bias"] = Interval(2.9, -4, 4, 3)
+    table = figure_table(replace(comparison, means=means), "patient")
+    assert [cell.bold for cell in row(table, "Bias pixels")] == [False, True]
+    means["U-Net"]["bias"] = Interval(math.nan, math.nan, math.nan, 0)
+    table = figure_table(replace(comparison, means=means), "patient")
+    assert not any(cell.bold for cell in row(table, "Bias pixels"))
+    assert row(table, "Bias pixels")[1].whole == "- (n = 0)"

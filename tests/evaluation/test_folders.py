@@ -105,7 +105,7 @@ def test_volume_and_its_slices_agree_in_the_protocol(tmp_path, write, labels):
         evaluate_folders(tmp_path / form / "ref", tmp_path / form / "pred") for form in ("volumes", "slices")
     )
     assert volumes.pooled.overlap == slices.pooled.overlap
-    assert volumes.pooled.hausdorff95 == pytest.approx(slices.pooled.hausdorff95)
+    assert volumes.pooled.slice_hausdorff95 == pytest.approx(slices.pooled.slice_hausdorff95)
     assert volumes.pooled.slices == slices.pooled.slices == 32
     for of_volume, of_slices in zip(volumes.patients, slices.patients, strict=True):
         assert of_volume.overlap == of_slices.overlap

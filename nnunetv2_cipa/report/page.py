@@ -30,7 +30,7 @@ from .size_classes import size_classes
 from .sources import find_sources
 from .themed_svg import MOST_COLOURS
 
-MOST_EMBEDDED_BYTES = 16 * 2**20
+MOST_EMBEDDED_BYTES = 16_000_000
 _SCRIPTS = ("theme.js", "data.js", "cases.js", "table.js", "viewer.js", "plots.js", "main.js")
 _COLOUR_STEPS = 16
 

@@ -64,18 +64,32 @@ def find_patients(folder: Path) -> Path | None:
     """Find the patients.json that speaks of a folder's cases.
 
     Args:
-        folder: A dataset's in nnUNet_raw or nnUNet_preprocessed, or one of its folders of images or references.
+        folder: A dataset's in nnUNet_raw or nnUNet_preprocessed, one of its folders of images or references, or one of
+            predictions.
 
     Returns:
         The file in the folder; or that beside the dataset.json of the folder or its parent; or that of the raw dataset
-        of the same name; None where there is none of these.
+        which has the name of the folder that dataset.json is in, or that plans.json there has; None where there is none
+        of these.
     """
     places = [folder]
-    datasets = [place for place in (folder, folder.resolve().parent) if (place / "dataset.json").is_file()]
-    places += datasets
-    if raw := os.environ.get("nnUNet_raw"):
-        places += [Path(raw, dataset.resolve().name) for dataset in datasets]
+    raw = os.environ.get("nnUNet_raw")
+    for place in (folder, folder.resolve().parent):
+        if (place / "dataset.json").is_file():
+            places.append(place)
+            if raw:
+                names = (place.resolve().name, _planned_dataset(place / "plans.json"))
+                places += [Path(raw, name) for name in names if name]
     return next((place / PATIENTS_FILE for place in places if (place / PATIENTS_FILE).is_file()), None)
+
+
+def _planned_dataset(plans: Path) -> str | None:
+    """The dataset of the plans that nnU-Net puts beside predictions."""
+    try:
+        name = json.loads(plans.read_text(encoding="utf-8")).get("dataset_name")
+    except (OSError, ValueError, AttributeError):  # without plans, or with others' than nnU-Net's, it is not known
+        return None
+    return name if isinstance(name, str) else None
 
 
 def patients_of(cases: Iterable[str], file: Path | None = None) -> dict[str, str]:

@@ -33,12 +33,7 @@ def read_patients(file: Path) -> dict[str, str]:
     Raises:
         InputError: it is not there, or is something else.
     """
-    try:
-        content: Any = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise InputError(f"{file} is no JSON file: {error}.") from error
+    content = _read_json(file)
     if not isinstance(content, dict):
         raise InputError(f'{file} must give each case identifier its patient, as in {{"case_1": "Ada"}}.')
     nameless = [case for case, patient in content.items() if not isinstance(patient, str) or not patient]
@@ -85,10 +80,8 @@ def find_patients(folder: Path) -> Path | None:
 
 def _planned_dataset(plans: Path) -> str | None:
     """The dataset of the plans that nnU-Net puts beside predictions."""
-    try:
-        name = json.loads(plans.read_text(encoding="utf-8")).get("dataset_name")
-    except (OSError, ValueError, AttributeError):  # without plans, or with others' than nnU-Net's, it is not known
-        return None
+    content = _read_json(plans) if plans.is_file() else None
+    name = content.get("dataset_name") if isinstance(content, dict) else None
     return name if isinstance(name, str) else None
 
 
@@ -178,6 +171,15 @@ def mixing(folds: Folds, patients: Mapping[str, str]) -> dict[int, list[str]]:
         if both := train & val:
             mixed[number] = sorted(both)
     return mixed
+
+
+def _read_json(file: Path) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise InputError(f"{file} is no JSON file: {error}.") from error
 
 
 def _listed(names: Iterable[str], most: int = 5) -> str:

@@ -108,7 +108,10 @@ def _write(mask: sitk.Image, grid: sitk.ImageFileReader | None, file: Path) -> N
         mask.SetSpacing(grid.GetSpacing())
         mask.SetOrigin(grid.GetOrigin())
         mask.SetDirection(grid.GetDirection())
-    sitk.WriteImage(mask, str(file))
+    try:
+        sitk.WriteImage(mask, str(file))
+    except RuntimeError as error:
+        raise InputError(f"{file} cannot be written: {str(error).splitlines()[-1]}") from error
 
 
 def _image_of(patient: str, images: Path) -> Path:

@@ -74,8 +74,6 @@ def run(arguments: Namespace) -> None:
         with new_file(output, overwrite=arguments.overwrite) as file:
             write_table(file, predictions, layout)
     else:
-        if output.is_file():
-            raise InputError(f"{output} is a file: {arguments.format} masks need a folder.")
         with new_folder(output, overwrite=arguments.overwrite) as folder:
             if arguments.format == "png":
                 write_png_masks(folder, predictions, arguments.value or 255)

@@ -1,4 +1,4 @@
-"""The table of converters: what each recognises, and how its data are counted before they are converted."""
+"""The table of converters: the folders that each of them recognises, and what they hold."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ class CaseCounts:
     """How much data there is.
 
     Attributes:
-        training: cases to train with.
-        test: cases of the test set.
-        pixels: of a channel of a case.
-        test_labels: whether the test set has labels.
+        training: Cases to train with.
+        test: Cases of the test set.
+        pixels: Of one channel of a case.
+        test_labels: Whether the cases of the test set have labels.
     """
 
     training: int
@@ -26,14 +26,14 @@ class CaseCounts:
 
 @dataclass(frozen=True)
 class Converter:
-    """A command that brings a kind of folder into nnU-Net's raw format.
+    """A command that brings folders of one layout into nnU-Net's raw format.
 
     Attributes:
-        command: of `nnUNetv2_cipa`, with `-i FOLDER -d ID -np N --overwrite`.
-        dataset_name: by default, without its number.
-        dataset_id: by default.
-        recognizes: whether a folder is of this kind.
-        count: what such a folder holds.
+        command: Of nnUNetv2_cipa; takes `-i FOLDER -d ID -np N --overwrite`.
+        dataset_name: What follows DatasetXXX_ in the names of datasets that it makes.
+        dataset_id: By default.
+        recognizes: Whether a folder has the layout; looks at names only.
+        count: What a folder of the layout holds; raises InputError where that cannot be converted.
     """
 
     command: str
@@ -47,31 +47,28 @@ def converter_for(folder: Path) -> Converter:
     """The converter for a folder.
 
     Raises:
-        InputError: none recognises it.
+        InputError: no converter recognises it.
     """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder.")
     for converter in CONVERTERS:
         if converter.recognizes(folder):
             return converter
-    known = ", ".join(f"{converter.dataset_name} ({converter.command})" for converter in CONVERTERS)
-    raise InputError(f"{folder} is neither nnU-Net's raw format nor a layout that can be converted: {known}.")
+    layouts = [f"    {converter.dataset_name} (nnUNetv2_cipa {converter.command})" for converter in CONVERTERS]
+    raise InputError("\n".join([f"{folder} has none of the layouts that can be converted:", *layouts]))
 
 
 def _is_pclt20k(folder: Path) -> bool:
-    return any(path.name.lower().endswith("_ct.png") for path in folder.glob("*/*"))
+    from .source_folder import has_slices
+
+    return has_slices(folder)
 
 
 def _count_pclt20k(folder: Path) -> CaseCounts:
-    from PIL import Image
+    from .source_folder import count_slices
 
-    from .problems import Problems
-    from .source_folder import read_source_folder
-
-    found = read_source_folder(folder, 0, Problems())
-    with Image.open([*found.train, *found.test][0].ct) as image:
-        pixels = image.width * image.height
-    return CaseCounts(len(found.train), len(found.test), pixels, test_labels=True)
+    return count_slices(folder)
 
 
-CONVERTERS: tuple[Converter, ...] = (
-    Converter("convert_PCLT20K", "PCLT20K", 605, recognizes=_is_pclt20k, count=_count_pclt20k),
-)
+CONVERTERS: tuple[Converter, ...] = (Converter("convert_PCLT20K", "PCLT20K", 605, _is_pclt20k, _count_pclt20k),)
+"""In the order in which they are asked. Their modules are imported when they are."""

@@ -24,15 +24,9 @@ from nnunetv2_cipa.dataset_conversion.raw_dataset import Normalization
 from nnunetv2_cipa.dataset_conversion.source_folder import SliceFiles, read_source_folder
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_folder
-<<<<<<< HEAD
+from nnunetv2_cipa.nnunet.patients import patient_folds
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, read_planned_json
 from nnunetv2_cipa.pipeline import experiment, graph, preparation
-=======
-from nnunetv2_cipa.nnunet.patients import patient_folds
-from nnunetv2_cipa.pipeline import graph, preparation
-from nnunetv2_cipa.pipeline import model as pipeline_model
-from nnunetv2_cipa.pipeline.source import find_source
->>>>>>> data
 from nnunetv2_cipa.pipeline.training_step import TrainingStep
 from nnunetv2_cipa.pipeline.workspace import Workspace, count_cases, few_cores, find_source, stock_command
 from nnunetv2_cipa.steps import LocalExecutor, Output, Runner, Step, Writing, locked

@@ -8,7 +8,7 @@ import torch
 
 from nnunetv2_cipa.dataset_conversion.converters import CONVERTERS, converter_for
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.evaluation.results import Evaluation, read_evaluation
+from nnunetv2_cipa.evaluation.evaluation import Evaluation, read_evaluation
 from nnunetv2_cipa.steps import Ledger, Output, Step
 
 from .experiment import Experiment

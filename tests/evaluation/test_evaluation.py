@@ -7,10 +7,10 @@ import math
 import pytest
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.evaluation.records import MEASURES
-from nnunetv2_cipa.evaluation.results import Evaluation, read_evaluation
+from nnunetv2_cipa.evaluation import MEASURES
+from nnunetv2_cipa.evaluation.evaluation import Evaluation, read_evaluation
 
-DICE, HAUSDORFF95 = MEASURES[0], MEASURES[4]
+DICE, HAUSDORFF95 = MEASURES["dice"], MEASURES["hausdorff95"]
 
 
 @pytest.fixture
@@ -31,14 +31,14 @@ def test_protocol(evaluation):
     assert pooled.overlap.dice == pytest.approx(10 / 12)
     assert pooled.overlap.iou == pytest.approx(5 / 7)
     assert pooled.overlap.balanced_accuracy == pytest.approx((5 / 7 + 1) / 2)
-    assert pooled.hausdorff95 == pytest.approx((0 + 1 + 0.9) / 3)
+    assert pooled.slice_hausdorff95 == pytest.approx((0 + 1 + 0.9) / 3)
     assert pooled.slices == 3
 
 
 def test_protocol_weighs_volumes_by_their_slices(measured):
     near = [[[1, 0, 0]]] * 3
     cases = (measured("a", near, [[[0, 1, 0]]] * 3), measured("b", [[[1, 0, 0]]], [[[0, 0, 1]]]))
-    assert Evaluation(cases, (1,)).pooled.hausdorff95 == pytest.approx((3 * 1 + 2) / 4)
+    assert Evaluation(cases, (1,)).pooled.slice_hausdorff95 == pytest.approx((3 * 1 + 2) / 4)
 
 
 def test_means(evaluation):
@@ -87,3 +87,23 @@ def test_reading_something_else_is_an_input_error(tmp_path, content):
         read_evaluation(tmp_path / "other.json")
     with pytest.raises(InputError, match=r"absent\.json cannot be read"):
         read_evaluation(tmp_path / "absent.json")
+
+
+def test_labels_by_themselves_are_in_every_file(evaluation, tmp_path):
+    of_label = Evaluation(evaluation.cases[:2], (3,))
+    together = Evaluation(evaluation.cases, (1, 3), {"node": of_label})
+    together.to_json(tmp_path / "first.json")
+    again = read_evaluation(tmp_path / "first.json")
+    again.to_json(tmp_path / "second.json")
+    assert (tmp_path / "first.json").read_bytes() == (tmp_path / "second.json").read_bytes()
+    assert again.per_label["node"].pooled == of_label.pooled
+    content = json.loads((tmp_path / "first.json").read_text())
+    assert content["per_label"]["node"]["pclt20k"]["dice"] == pytest.approx(8 / 9)
+    together.to_csv(tmp_path / "result.csv")
+    with (tmp_path / "result.csv").open(newline="") as file:
+        rows = [(row["label"], row["case"]) for row in csv.DictReader(file)]
+    assert rows == [("all labels", case) for case in ("ada_1", "ada_2", "bob_1")] + [
+        ("node", "ada_1"),
+        ("node", "ada_2"),
+    ]
+    assert [row["label"] for row in together.patient_rows()] == ["all labels", "all labels", "node"]

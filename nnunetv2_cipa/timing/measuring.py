@@ -7,22 +7,22 @@ end of an epoch with its checkpoint, the validation of cases with probabilities,
 import itertools
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.folders import root_folder
+from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, read_planned_json
+from nnunetv2_cipa.processes import output_of
 
-from .schedule import Timings
+from .work import Schedule, Times, Timings
 
-CONFIGURATION = "2d"
 WARM_UP = 2
 MOST_ITERATIONS = 20
 ENOUGH_SECONDS = 10.0
@@ -35,26 +35,18 @@ def measure(dataset: str, plans: str, trainer: str, fold: int, device: str) -> T
     Raises:
         InputError: the trainer fails; the message has the last lines of what it printed.
     """
-    results = Path(os.environ["nnUNet_results"])
+    results = root_folder("nnUNet_results")
     results.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".timing.", dir=results) as folder:
         output = Path(folder) / "timings.json"
         words = (dataset, plans, trainer, str(fold), device, str(output))
         start = time.perf_counter()
-        done = subprocess.run(
+        output_of(
             [sys.executable, "-m", __name__, *words],
-            env={**os.environ, "nnUNet_results": folder},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
+            failure=f"{trainer} cannot be measured",
+            environment={**os.environ, "nnUNet_results": folder},
         )
         seconds = time.perf_counter() - start
-        if done.returncode != 0:
-            last = "\n".join(done.stdout.splitlines()[-15:])
-            raise InputError(f"{trainer} cannot be measured; it ended with exit code {done.returncode}:\n{last}")
         measured = json.loads(output.read_text(encoding="utf-8"))
     return Timings(start=seconds - measured.pop("inside"), **measured)
 
@@ -66,7 +58,9 @@ def main() -> None:
     dataset, plans, trainer_name, fold, device, output = sys.argv[1:]
     if device == "cpu":
         torch.set_num_threads(os.cpu_count() or 1)  # as nnUNetv2_train does
-    trainer = get_trainer_from_args(dataset, CONFIGURATION, int(fold), trainer_name, plans, device=torch.device(device))
+    trainer = get_trainer_from_args(
+        dataset, CONFIGURATION_2D, int(fold), trainer_name, plans, device=torch.device(device)
+    )
     trainer.on_train_start()
     iterations = _iterations(trainer)
     cases = _cases(trainer)
@@ -141,12 +135,19 @@ def _cases(trainer: Any) -> dict[str, float]:  # noqa: ANN401 - nnU-Net has no t
     }
 
 
-def timings_from_content(content: dict[str, dict[str, float]]) -> dict[str, Timings]:
-    """Timings of each trainer, as they stand in a plan."""
-    return {trainer: Timings(**seconds) for trainer, seconds in content.items()}
+def times_of_plan(plans_file: Path) -> Times | None:
+    """What was measured of each trainer for a plan of `nnUNetv2_cipa plan`; None where nothing was."""
+    measured = read_planned_json(plans_file)["cipa"].get("measured_seconds", {})
+    return Times({trainer: Timings(**seconds) for trainer, seconds in measured.items()}) if measured else None
 
 
-def timings_content(timings: dict[str, Timings]) -> dict[str, dict[str, float]]:
+def schedule_of_plan(plans_file: Path) -> Schedule:
+    """The schedule in a plan of `nnUNetv2_cipa plan`."""
+    configuration = read_planned_json(plans_file)["configurations"][CONFIGURATION_2D]
+    return Schedule(**{name: configuration[name] for name in Schedule().content()})
+
+
+def timings_content(timings: Mapping[str, Timings]) -> dict[str, dict[str, float]]:
     """Timings for a plan, rounded to milliseconds."""
     return {
         trainer: {name: round(seconds, 3) for name, seconds in asdict(timing).items()}

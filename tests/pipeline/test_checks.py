@@ -1,7 +1,7 @@
 import pytest
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.pipeline.check_sample import check_sample
+from nnunetv2_cipa.pipeline.checks import check_sample
 from nnunetv2_cipa.submission import Sample
 
 

@@ -10,8 +10,7 @@ from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.planning.schedule import Schedule
-from nnunetv2_cipa.training import quick
-from nnunetv2_cipa.training.nnUNetTrainerCIPA import nnUNetTrainerCIPA
+from nnunetv2_cipa.training.base_trainer import BaseTrainer
 from nnunetv2_cipa.training.planned import nnUNetTrainer_planned
 
 from .time_budget import read_planned_times
@@ -59,11 +58,11 @@ def schedules_of(trainers: Sequence[str], plans_file: Path) -> dict[str, Schedul
         trainer = _find(name)
         if issubclass(trainer, nnUNetTrainer_planned):
             schedules[name] = planned_schedule
-        elif issubclass(trainer, quick.nnUNetTrainer_quick):
-            iterations = (quick.ITERATIONS_PER_EPOCH, quick.VALIDATION_ITERATIONS_PER_EPOCH)
-            schedules[name] = Schedule(quick.EPOCHS, *iterations)
+        elif issubclass(trainer, BaseTrainer):
+            iterations = (trainer.iterations_per_epoch, trainer.validation_iterations_per_epoch)
+            schedules[name] = Schedule(trainer.epochs, *iterations)
         else:
-            schedules[name] = Schedule(trainer.epochs) if issubclass(trainer, nnUNetTrainerCIPA) else Schedule()
+            schedules[name] = Schedule()
     return schedules
 
 

@@ -23,7 +23,7 @@ PACKAGED = ("LICENSE", "NOTICE", "README.md", "pyproject.toml", "build_backend",
 OPTIONS = ("--trainers", "nnUNetTrainerCIPA_moment", "--folds", "0", "-device", "cpu")
 
 TRAINER = '''
-from nnunetv2_cipa.training.quick import nnUNetTrainerCIPA_quick
+from nnunetv2_cipa.training.trainers import nnUNetTrainerCIPA_quick
 
 
 class nnUNetTrainerCIPA_moment(nnUNetTrainerCIPA_quick):

@@ -1,12 +1,15 @@
-"""What pyproject.toml cannot say: packages that are found, the kernel's files, and the tag of a wheel with a library."""
+"""What pyproject.toml cannot say: which packages there are, how the kernel is compiled, and a wheel's tag."""
 
-from glob import glob
+from pathlib import Path
 
 from setuptools import Extension, find_packages, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 
 CONVERSION = "dataset_conversion"
 """The package that lies at the top of the repository and is installed inside `nnunetv2_cipa`."""
+
+
+KERNEL = Path("nnunetv2_cipa", "scan", "native")
 
 
 class PlatformWheel(bdist_wheel):
@@ -19,8 +22,8 @@ class PlatformWheel(bdist_wheel):
 
 kernel = Extension(
     "nnunetv2_cipa.scan._native",
-    sources=sorted(glob("nnunetv2_cipa/scan/native/*.cpp")),
-    depends=sorted(glob("nnunetv2_cipa/scan/native/*.hpp")),
+    sources=sorted(map(str, KERNEL.glob("*.cpp"))),
+    depends=sorted(map(str, KERNEL.glob("*.hpp"))),
     extra_compile_args=["-std=gnu++17", "-O3", "-ffp-contract=fast", "-fvisibility=hidden", "-Wall", "-Wextra"],
     extra_link_args=["-pthread"],
     language="c++",

@@ -13,8 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DISTRIBUTED = (
-    "CHANGELOG.md CITATION.cff CONTRIBUTING.md LICENSE MANIFEST.in Makefile NOTICE README.md SECURITY.md pyproject.toml "
-    "setup.py benchmarks build_backend dataset_conversion docs nnunetv2_cipa notebooks tests"
+    "CHANGELOG.md CITATION.cff CONTRIBUTING.md LICENSE MANIFEST.in Makefile NOTICE README.md SECURITY.md "
+    "pyproject.toml setup.py benchmarks build_backend dataset_conversion docs nnunetv2_cipa notebooks tests"
 )
 EMPTY_COMPILER = """#!/bin/sh
 while [ $# -gt 0 ]; do

@@ -18,7 +18,7 @@ from nnunetv2_cipa.submission import read_sample
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "notebooks" / "kaggle.ipynb"
-PACKAGED = ("LICENSE", "NOTICE", "README.md", "pyproject.toml", "build_backend", "dataset_conversion", "nnunetv2_cipa")
+PACKAGED = "LICENSE NOTICE README.md pyproject.toml setup.py build_backend dataset_conversion nnunetv2_cipa".split()
 
 OPTIONS = ("--trainers", "nnUNetTrainerCIPA_moment", "--folds", "0", "-device", "cpu")
 
@@ -142,7 +142,7 @@ def test_from_data_to_submission_going_on_from_an_earlier_version(kaggle):
     cells = nbformat.read(executed, as_version=4).cells
     said = "".join(part.get("text", "") for cell in cells for part in cell.get("outputs", ()))
     assert f"{kaggle}/venv/lib" in said, "the project was not installed from the wheels"
-    assert "Going on from" in said
+    assert "Resuming" in said
     assert "convert: done before" in said
     assert said.count("done before") == 1
     submission, sample = read_sample(working / "submission.csv"), read_sample(kaggle / "sample.csv")

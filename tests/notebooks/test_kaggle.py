@@ -18,7 +18,7 @@ from nnunetv2_cipa.submission import read_sample
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "notebooks" / "kaggle.ipynb"
-PACKAGED = "LICENSE NOTICE README.md pyproject.toml setup.py build_backend dataset_conversion nnunetv2_cipa".split()
+PACKAGED = "LICENSE NOTICE README.md pyproject.toml setup.py build_backend dataset_conversion nnunetv2_cipa"
 
 OPTIONS = ("--trainers", "nnUNetTrainerCIPA_moment", "--folds", "0", "-device", "cpu")
 
@@ -86,7 +86,7 @@ def _make_wheel(folder):
     """Our own wheel, without the compiled kernel: compiling takes a minute and is tested where it is used."""
     clone = folder / "clone"
     clone.mkdir()
-    for name in PACKAGED:
+    for name in PACKAGED.split():
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, clone / name)
     for built in clone.rglob("*.so"):

@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from nnunetv2_cipa.dataset_conversion.Dataset605_PCLT20K import convert_pclt20k
 from PIL import Image
 
 from nnunetv2_cipa.comparison import read_comparison
+from nnunetv2_cipa.dataset_conversion.Dataset605_PCLT20K import convert_pclt20k
 from nnunetv2_cipa.evaluation import MEASURES
 from nnunetv2_cipa.phantom import make_phantom
 
 TRAINER = "nnUNetTrainerCIPA_fewIterations"
 SHORT_TRAINER = f"""
-from nnunetv2_cipa.training.quick import nnUNetTrainerCIPA_quick
+from nnunetv2_cipa.training.trainers import nnUNetTrainerCIPA_quick
 
 class {TRAINER}(nnUNetTrainerCIPA_quick):
     def __init__(self, plans, configuration, fold, dataset_json, device=None):

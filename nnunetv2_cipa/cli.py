@@ -42,6 +42,8 @@ COMMANDS: dict[str, Command] = {
     "quantify": Command(
         "nnunetv2_cipa.quantities.quantify_files", "read uptake, volume and glycolysis of lesions from PET and masks"
     ),
+    "trust": Command("nnunetv2_cipa.trust.trust", "list the predictions of an ensemble that a human should look at"),
+    "calibrate": Command("nnunetv2_cipa.trust.calibrate", "fit the temperature of a model's probabilities"),
     "report": Command("nnunetv2_cipa.report.report", "show a comparison, every case included, as an HTML page"),
     "submission": Command("nnunetv2_cipa.submission.submit", "write predictions in the form that a challenge takes"),
 }

@@ -58,7 +58,8 @@ def _triangles(cut: frozenset[Corner]) -> list[Vector]:
     for polygon in _polygons(cut):
         points = [_middle(edge) for edge in polygon]
         fans = [_fan(points[start:] + points[:start]) for start in range(len(points))]
-        triangles += min(fans, key=_number_of_planes)
+        flattest: list[Vector] = min(fans, key=_number_of_planes)
+        triangles += flattest
     return triangles
 
 

@@ -16,8 +16,8 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from torch import Tensor, nn
 
 from nnunetv2_cipa.comparison.flops import count_flops
-from nnunetv2_cipa.comparison.records import Costs
-from nnunetv2_cipa.weights.nnunet_dataset import trainer_class
+from nnunetv2_cipa.comparison.model_facts import Costs
+from nnunetv2_cipa.nnunet.trainers import find_trainer
 
 REPEATS = 5
 
@@ -52,7 +52,7 @@ def _network(model_folder: Path, trainer: str, configuration: str) -> tuple[nn.M
     dataset_json = load_json(str(model_folder / "dataset.json"))
     settings = plans.get_configuration(configuration)
     channels = determine_num_input_channels(plans, settings, dataset_json)
-    network = trainer_class(trainer).build_network_architecture(
+    network = find_trainer(trainer).build_network_architecture(
         plans,
         settings,
         channels,

@@ -1,6 +1,5 @@
 """`nnUNetv2_cipa evaluate`: predictions against references, as a table, as JSON and as CSV."""
 
-import math
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,10 +9,11 @@ from nnunetv2.configuration import default_num_processes
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_file
 
+from .evaluation import Evaluation
 from .folders import evaluate_folders
 from .label_folders import read_patients
-from .records import MEASURES, Mean, Measure
-from .results import Evaluation
+from .measures import Level, of_level
+from .wording import heading, shown
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -89,40 +89,34 @@ def run(arguments: Namespace) -> None:
 
 
 def summary(evaluation: Evaluation) -> str:
-    """Both kinds of measures as text; fractions are shown in percent."""
-    cases, patients, pooled = evaluation.cases, evaluation.patients, evaluation.pooled
+    """All measures as text; fractions are shown in percent."""
+    cases, patients = evaluation.cases, evaluation.patients
     lines = [
         f"{_number(cases, 'case')} of {_number(patients, 'patient')}, foreground {list(evaluation.labels)}",
         "",
         "PCLT20K protocol: pixels of all cases pooled, mean HD95 of slices in pixels",
-        f"{'IoU %':>10}{'Dice %':>10}{'Acc %':>10}{'HD95':>10}",
-        _percent(pooled.overlap.iou)
-        + _percent(pooled.overlap.dice)
-        + _percent(pooled.overlap.balanced_accuracy)
-        + _shown(pooled.hausdorff95),
+        *_figures(evaluation, "pooled"),
         "",
         f"{'Mean':<16}{'over cases':>10}{'defined':>10}{'over patients':>18}{'defined':>10}",
     ]
-    for measure in MEASURES:
-        unit = "%" if measure.kind == "fraction" else measure.unit(evaluation.units)
+    for measure in of_level("patient"):
         over_cases, over_patients = evaluation.mean_over_cases(measure), evaluation.mean_over_patients(measure)
         lines.append(
-            f"{f'{measure.title} {unit}':<16}{_value(measure, over_cases)}{over_cases.defined:>10}"
-            f"{'':>8}{_value(measure, over_patients)}{over_patients.defined:>10}"
+            f"{heading(measure, evaluation.units):<16}"
+            f"{shown(over_cases.value, measure.kind):>10}{over_cases.defined:>10}"
+            f"{shown(over_patients.value, measure.kind):>18}{over_patients.defined:>10}"
         )
+    if of_level("agreement"):
+        lines += ["", "Agreement over patients", *_figures(evaluation, "agreement")]
     return "\n".join(lines)
 
 
-def _value(measure: Measure, mean: Mean) -> str:
-    return _percent(mean.value) if measure.kind == "fraction" else _shown(mean.value)
-
-
-def _percent(fraction: float) -> str:
-    return _shown(100 * fraction)
-
-
-def _shown(value: float) -> str:
-    return f"{'-' if math.isnan(value) else f'{value:.2f}':>10}"
+def _figures(evaluation: Evaluation, level: Level) -> list[str]:
+    """Measures of a level in a line of headings and one of figures."""
+    measures = of_level(level)
+    titles = [f"{heading(measure, evaluation.units).removesuffix(' pixels'):>10}" for measure in measures]
+    figures = [shown(evaluation.figure(measure), measure.kind) for measure in measures]
+    return ["".join(titles), "".join(f"{text:>{len(title)}}" for text, title in zip(figures, titles, strict=True))]
 
 
 def _number(things: Sequence[object], name: str) -> str:

@@ -1,6 +1,7 @@
 """Label files, read with nnU-Net's own readers, and turned into the masks that are compared."""
 
 import gzip
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,20 +93,36 @@ def read_label_image(file: Path, reader: type[Any], allowed: frozenset[int]) -> 
     Raises:
         InputError: it is unreadable, torn, or has values that are not allowed.
     """
-    try:
-        if file.suffix == ".gz":
-            _decompress(file)
-        values, properties = reader().read_seg(str(file))
-    except Exception as error:  # each reader raises what its libraries do
-        reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
-        raise InputError(f"{file} cannot be read: {reason}") from error
-    if len(values) != 1:
-        raise InputError(f"{file} has {len(values)} channels: a label file has one")
+    values, properties = read_channel(file, lambda: reader().read_seg(str(file)))
     if not np.isin(values, list(allowed)).all():
         wrong = np.setdiff1d(values, list(allowed))
         shown = ", ".join(f"{value:g}" for value in wrong[:5]) + ", ..." * (len(wrong) > 5)
         raise InputError(f"{file} has values that are no labels: {shown} (labels: {_listed(allowed)})")
-    return _label_image(values[0], properties)
+    return _label_image(values, properties)
+
+
+def read_channel(
+    file: Path, read: Callable[[], tuple[NDArray[np.float32], dict[str, Any]]]
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """Read a file of one channel, `(D, H, W)`, and what nnU-Net's reader says of it.
+
+    Args:
+        file: What `read` reads.
+        read: A method of one of nnU-Net's readers, its arguments included.
+
+    Raises:
+        InputError: it is unreadable or torn, or has another number of channels.
+    """
+    try:
+        if file.suffix == ".gz":
+            _decompress(file)
+        values, properties = read()
+    except Exception as error:  # each reader raises what its libraries do
+        reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
+        raise InputError(f"{file} cannot be read: {reason}") from error
+    if len(values) != 1:
+        raise InputError(f"{file} has {len(values)} channels: one is expected in each file.")
+    return values[0], properties
 
 
 def _decompress(file: Path) -> None:

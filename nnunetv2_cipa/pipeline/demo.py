@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.evaluation.results import Evaluation, read_evaluation
+from nnunetv2_cipa.evaluation.evaluation import Evaluation, read_evaluation
 from nnunetv2_cipa.pipeline.overlay import draw_overlay
 from nnunetv2_cipa.steps import Ledger, Step
 

@@ -12,7 +12,7 @@ from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.evaluation.folders import evaluate_folders
-from nnunetv2_cipa.evaluation.records import MEASURES
+from nnunetv2_cipa.evaluation.measures import of_level
 
 SPACING = (3.0, 0.977, 0.5)
 
@@ -87,7 +87,7 @@ def test_means_agree_with_the_summary_of_nnunet(labels, write_cases):
         str(reference), str(prediction), str(prediction / "summary.json"), NaturalImage2DIO(), ".png", [1], 2, 1
     )
     expected = json.loads((prediction / "summary.json").read_text())["mean"]["1"]
-    for measure, key in zip(MEASURES, ("Dice", "IoU"), strict=False):
+    for measure, key in zip(of_level("patient"), ("Dice", "IoU"), strict=False):
         mean = found.mean_over_cases(measure)
         assert mean.value == pytest.approx(expected[key])
         assert (mean.defined, mean.total) == (7, 8)
@@ -105,7 +105,7 @@ def test_volume_and_its_slices_agree_in_the_protocol(tmp_path, write, labels):
         evaluate_folders(tmp_path / form / "ref", tmp_path / form / "pred") for form in ("volumes", "slices")
     )
     assert volumes.pooled.overlap == slices.pooled.overlap
-    assert volumes.pooled.hausdorff95 == pytest.approx(slices.pooled.hausdorff95)
+    assert volumes.pooled.slice_hausdorff95 == pytest.approx(slices.pooled.slice_hausdorff95)
     assert volumes.pooled.slices == slices.pooled.slices == 32
     for of_volume, of_slices in zip(volumes.patients, slices.patients, strict=True):
         assert of_volume.overlap == of_slices.overlap

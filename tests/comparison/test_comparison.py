@@ -1,5 +1,6 @@
 """A comparison as data, and the way through its file."""
 
+import csv
 import json
 import math
 from dataclasses import replace
@@ -10,7 +11,7 @@ from nnunetv2_cipa.comparison import read_comparison
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.evaluation import MEASURES
 
-DICE, HD95 = MEASURES[0], MEASURES[4]
+DICE, HD95 = MEASURES["dice"], MEASURES["hausdorff95"]
 
 
 def test_the_way_through_the_file_changes_nothing(comparison, tmp_path):
@@ -68,3 +69,27 @@ def test_values_of_cases_and_patients_are_means_of_runs(comparison):
     assert model.evaluation is model.runs[0].evaluation
     assert comparison.labels == (1,)
     assert list(model.curves[0].epochs) == [0, 1]
+
+
+def read(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_line_for_each_case_of_each_run(comparison, tmp_path):
+    comparison.write_cases(tmp_path / "cases.csv")
+    rows = read(tmp_path / "cases.csv")
+    assert [(row["model"], row["run"]) for row in rows] == [("CIPA", "1")] * 4 + [("CIPA", "2")] * 4 + [
+        ("U-Net", "1")
+    ] * 4
+    assert [row["case"] for row in rows[:4]] == ["a_1", "a_2", "b_1", "c_1"]
+    assert float(rows[0]["dice"]) == 18 / 20
+    assert rows[-2]["hausdorff95_pixels"] == ""
+
+
+def test_a_line_for_each_patient_of_each_run(comparison, tmp_path):
+    comparison.write_patients(tmp_path / "patients.csv")
+    rows = read(tmp_path / "patients.csv")
+    assert [row["patient"] for row in rows] == ["a", "b", "c"] * 3
+    assert rows[0]["cases"] == "2"
+    assert float(rows[0]["dice"]) == 34 / 36

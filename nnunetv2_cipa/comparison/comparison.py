@@ -3,21 +3,22 @@
 Everything here is plain data: what was measured, and what follows from it. `comparison.json` holds all of it.
 """
 
-import json
-import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from nnunetv2_cipa import __version__
-from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.evaluation import Evaluation, Measure
-from nnunetv2_cipa.evaluation.records import mean
-from nnunetv2_cipa.evaluation.results import evaluation_from_content, nan_to_null
+from nnunetv2_cipa.evaluation.cases import mean
+from nnunetv2_cipa.evaluation.evaluation import Row, write_csv
+from nnunetv2_cipa.evaluation.json_files import read_json, write_json
+from nnunetv2_cipa.nnunet.images import Images
 
+from .model_facts import Costs, Curve
 from .published import PublishedRow
-from .records import Costs, Curve, Images, Interval, PairedDifference, PairedTest, Settings
+from .statistics import Interval, PairedTest, Settings
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,26 @@ class ComparedModel:
 
 
 @dataclass(frozen=True)
+class PairedDifference:
+    """Two models on the same patients.
+
+    Attributes:
+        first: Name of a model.
+        second: Name of another.
+        measure: Name of one of `MEASURES`.
+        difference: First minus second, on the patients for whom both are defined; where 0 is best, of their distances
+            from it.
+        test: None for measures that have no value for each patient.
+    """
+
+    first: str
+    second: str
+    measure: str
+    difference: Interval
+    test: PairedTest | None
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Models on the same cases.
 
@@ -77,8 +98,8 @@ class Comparison:
         reference: Folder of the label files.
         images: None where they are not known.
         models: In the order the user named them.
-        means: For each model's name, for each name in `QUANTITIES`: its figure, the mean over the model's runs.
-        differences: For each quantity and each pair of models, the one named first being `first`.
+        means: For each model's name, for each name in `MEASURES`: its figure, the mean over the model's runs.
+        differences: For each measure and each pair of models, the one named first being `first`.
         published: Results of others, for PCLT20K's test set.
         settings: How intervals were made.
         created: Date and time, ISO 8601.
@@ -99,9 +120,9 @@ class Comparison:
         """The label values that together are the foreground."""
         return self.models[0].evaluation.labels
 
-    def difference(self, first: str, second: str, quantity: str) -> PairedDifference:
+    def difference(self, first: str, second: str, measure: str) -> PairedDifference:
         """The difference of two models, in the order they were named."""
-        return next(d for d in self.differences if (d.first, d.second, d.quantity) == (first, second, quantity))
+        return next(d for d in self.differences if (d.first, d.second, d.measure) == (first, second, measure))
 
     def to_json(self, path: Path) -> None:
         """Write all there is. Undefined values are null, as JSON has no NaN."""
@@ -117,7 +138,24 @@ class Comparison:
             "published": [asdict(row) for row in self.published],
             "models": [_model_content(model) for model in self.models],
         }
-        path.write_text(json.dumps(nan_to_null(content), allow_nan=False) + "\n", encoding="utf-8")
+        write_json(path, content)
+
+    def write_cases(self, path: Path) -> None:
+        """Write a line for each case of each run of each model as CSV; undefined values are empty."""
+        self._write_rows(path, Evaluation.case_rows)
+
+    def write_patients(self, path: Path) -> None:
+        """Write a line for each patient of each run of each model as CSV; undefined values are empty."""
+        self._write_rows(path, Evaluation.patient_rows)
+
+    def _write_rows(self, path: Path, rows_of: Callable[[Evaluation], list[Row]]) -> None:
+        rows: list[Row] = [
+            {"model": model.name, "run": number, **row}
+            for model in self.models
+            for number, run in enumerate(model.runs, start=1)
+            for row in rows_of(run.evaluation)
+        ]
+        write_csv(path, rows)
 
 
 def read_comparison(path: Path) -> Comparison:
@@ -126,13 +164,7 @@ def read_comparison(path: Path) -> Comparison:
     Raises:
         InputError: there is no such file, or it is none of ours.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return _comparison(content)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} was not written by nnUNetv2_cipa compare. Run that again.") from error
+    return read_json(path, Comparison, "compare")
 
 
 def _means(identifiers: list[str], of_runs: list[list[float]]) -> dict[str, float]:
@@ -145,55 +177,4 @@ def _model_content(model: ComparedModel) -> dict[str, Any]:
         "costs": None if model.costs is None else asdict(model.costs),
         "curves": [asdict(curve) for curve in model.curves],
         "runs": [{"source": run.source, "evaluation": run.evaluation.content()} for run in model.runs],
-    }
-
-
-def _comparison(content: dict[str, Any]) -> Comparison:
-    images = content["images"]
-    return Comparison(
-        dataset_name=content["dataset_name"],
-        reference=content["reference"],
-        images=None if images is None else Images(**_tuples(images)),
-        models=tuple(_model(model) for model in content["models"]),
-        means={
-            name: {key: Interval(**_nans(value)) for key, value in of.items()} for name, of in content["means"].items()
-        },
-        differences=tuple(_difference(difference) for difference in content["differences"]),
-        published=tuple(PublishedRow(**_nans(row)) for row in content["published"]),
-        settings=Settings(**content["settings"]),
-        created=content["created"],
-    )
-
-
-def _model(content: dict[str, Any]) -> ComparedModel:
-    costs = content["costs"]
-    return ComparedModel(
-        name=content["name"],
-        runs=tuple(Run(run["source"], evaluation_from_content(run["evaluation"])) for run in content["runs"]),
-        costs=None if costs is None else Costs(**_tuples(costs)),
-        curves=tuple(Curve(**_tuples(curve)) for curve in content["curves"]),
-    )
-
-
-def _difference(content: dict[str, Any]) -> PairedDifference:
-    test = content["test"]
-    return PairedDifference(
-        first=content["first"],
-        second=content["second"],
-        quantity=content["quantity"],
-        difference=Interval(**_nans(content["difference"])),
-        test=None if test is None else PairedTest(**_nans(test)),
-    )
-
-
-def _nans(content: dict[str, Any]) -> dict[str, Any]:
-    """Undefined values as they were before they were written."""
-    return {key: math.nan if value is None else value for key, value in content.items()}
-
-
-def _tuples(content: dict[str, Any]) -> dict[str, Any]:
-    """Lists as the tuples they were before they were written, undefined values in them too."""
-    return {
-        key: tuple(math.nan if item is None else item for item in value) if isinstance(value, list) else value
-        for key, value in content.items()
     }

@@ -7,10 +7,10 @@ import math
 import pytest
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.evaluation.records import MEASURES
-from nnunetv2_cipa.evaluation.results import Evaluation, read_evaluation
+from nnunetv2_cipa.evaluation import MEASURES
+from nnunetv2_cipa.evaluation.evaluation import Evaluation, read_evaluation
 
-DICE, HAUSDORFF95 = MEASURES[0], MEASURES[4]
+DICE, HAUSDORFF95 = MEASURES["dice"], MEASURES["hausdorff95"]
 
 
 @pytest.fixture
@@ -31,14 +31,14 @@ def test_protocol(evaluation):
     assert pooled.overlap.dice == pytest.approx(10 / 12)
     assert pooled.overlap.iou == pytest.approx(5 / 7)
     assert pooled.overlap.balanced_accuracy == pytest.approx((5 / 7 + 1) / 2)
-    assert pooled.hausdorff95 == pytest.approx((0 + 1 + 0.9) / 3)
+    assert pooled.slice_hausdorff95 == pytest.approx((0 + 1 + 0.9) / 3)
     assert pooled.slices == 3
 
 
 def test_protocol_weighs_volumes_by_their_slices(measured):
     near = [[[1, 0, 0]]] * 3
     cases = (measured("a", near, [[[0, 1, 0]]] * 3), measured("b", [[[1, 0, 0]]], [[[0, 0, 1]]]))
-    assert Evaluation(cases, (1,)).pooled.hausdorff95 == pytest.approx((3 * 1 + 2) / 4)
+    assert Evaluation(cases, (1,)).pooled.slice_hausdorff95 == pytest.approx((3 * 1 + 2) / 4)
 
 
 def test_means(evaluation):

@@ -2,14 +2,29 @@
 
 import pytest
 
-from nnunetv2_cipa.comparison.model_folder import find_dataset, find_model, find_training_labels
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.model_folder import find_model, find_training_labels
 
 MODEL = "nnUNetTrainer__nnUNetPlans__2d"
 
 
+@pytest.fixture
+def nnunet(tmp_path, monkeypatch):
+    """nnU-Net's folders with a dataset and two models of two folds; the files are empty."""
+    for variable in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"):
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    (tmp_path / "nnUNet_raw" / "Dataset777_Made" / "labelsTr").mkdir(parents=True)
+    for trainer in ("nnUNetTrainer", "nnUNetTrainer_5epochs"):
+        folder = tmp_path / "nnUNet_results" / "Dataset777_Made" / f"{trainer}__nnUNetPlans__2d"
+        for fold in ("fold_0", "fold_1"):
+            (folder / fold / "validation").mkdir(parents=True)
+            (folder / fold / "validation" / "summary.json").touch()
+            (folder / fold / "checkpoint_final.pth").touch()
+        (folder / "plans.json").touch()
+    return tmp_path
+
+
 def test_finds_a_model(nnunet):
-    assert find_dataset("777") == find_dataset("Dataset777_Made") == "Dataset777_Made"
     model = find_model("Dataset777_Made", MODEL, ["1", "0", "1"])
     assert model.folder == nnunet / "nnUNet_results" / "Dataset777_Made" / MODEL
     assert (model.trainer, model.configuration, model.folds) == ("nnUNetTrainer", "2d", ("1", "0"))
@@ -48,12 +63,6 @@ def test_names_folds_that_are_not_there(nnunet):
 def test_fold_all_is_no_cross_validation(nnunet):
     with pytest.raises(InputError, match="fold all is validated on what it was trained on"):
         find_model("Dataset777_Made", MODEL, ["all"]).validation_folders()
-
-
-@pytest.mark.parametrize("dataset", ["778", "Lung"])
-def test_no_such_dataset(nnunet, dataset):
-    with pytest.raises(InputError, match=f"-d {dataset}: there is no such dataset"):
-        find_dataset(dataset)
 
 
 def test_results_folder_is_not_set(nnunet, monkeypatch):

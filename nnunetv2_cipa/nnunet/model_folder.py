@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
-
 from nnunetv2_cipa.errors import InputError
+
+from .folders import root_folder
 
 CHECKPOINTS = ("checkpoint_final.pth", "checkpoint_latest.pth")
 
@@ -73,28 +73,13 @@ class ModelFolder:
         return found
 
 
-def find_dataset(dataset: str) -> str:
-    """The name of a dataset that is given by number or name.
-
-    Raises:
-        InputError: there is none in nnU-Net's folders.
-    """
-    try:
-        return str(maybe_convert_to_dataset_name(dataset))
-    except (RuntimeError, ValueError) as error:
-        raise InputError(f"-d {dataset}: there is no such dataset in nnU-Net's folders.") from error
-
-
 def find_model(dataset_name: str, model: str, folds: Sequence[str]) -> ModelFolder:
     """Find the model `TRAINER__PLANS__CONFIGURATION` of a dataset.
 
     Raises:
         InputError: it is not there; the message names those that are.
     """
-    results = os.environ.get("nnUNet_results")
-    if not results:
-        raise InputError("nnUNet_results is not set. Set it to the folder where nnU-Net keeps trained models.")
-    dataset_folder = Path(results) / dataset_name
+    dataset_folder = root_folder("nnUNet_results") / dataset_name
     if not (dataset_folder / model / "plans.json").is_file():
         present = sorted(file.parent.name for file in dataset_folder.glob("*__*__*/plans.json"))
         raise InputError(f"{dataset_folder} has no model {model}. It has {', '.join(present) or 'none'}.")

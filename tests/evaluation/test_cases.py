@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from nnunetv2_cipa.evaluation.records import MEASURES, mean, pool_patient, units
+from nnunetv2_cipa.evaluation.cases import mean, pool, units
+from nnunetv2_cipa.evaluation.measures import of_level
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def one_and_a_half(measured):
 
 
 def test_patient_is_measured_by_the_sum_of_its_cases(one_and_a_half):
-    patient = pool_patient("ada", one_and_a_half)
+    patient = pool("ada", one_and_a_half)
     assert (patient.identifier, patient.cases) == ("ada", 2)
     assert patient.overlap.dice == pytest.approx(8 / 10)  # the mean of the slices would be 1 / 2
     assert (patient.lesions.detected, patient.lesions.missed, patient.lesions.false) == (1, 1, 1)
@@ -28,8 +29,8 @@ def test_patient_is_measured_by_the_sum_of_its_cases(one_and_a_half):
 
 def test_distances_of_a_patient_leave_out_undefined_cases(measured):
     cases = [measured("ada_1", [[1, 0]], [[0, 1]]), measured("ada_2", [[1, 0]], [[0, 0]])]
-    assert pool_patient("ada", cases).distances.average == 1
-    assert math.isnan(pool_patient("ada", cases[1:]).distances.average)
+    assert pool("ada", cases).distances.average == 1
+    assert math.isnan(pool("ada", cases[1:]).distances.average)
 
 
 def test_units_follow_the_spacing(measured):
@@ -46,10 +47,10 @@ def test_units_follow_the_spacing(measured):
 
 
 def test_every_measure_of_a_case_and_of_a_patient(one_and_a_half):
-    for record in (one_and_a_half[1], pool_patient("ada", one_and_a_half)):
-        found = {measure.name: measure.of(record) for measure in MEASURES}
+    for record in (one_and_a_half[1], pool("ada", one_and_a_half)):
+        found = {measure.name: measure.of(record) for measure in of_level("patient")}
         assert not any(map(math.isnan, found.values()))
-    assert {measure.name: measure.of(one_and_a_half[1]) for measure in MEASURES} == {
+    assert {measure.name: measure.of(one_and_a_half[1]) for measure in of_level("patient")} == {
         "dice": 0,
         "iou": 0,
         "sensitivity": 0,

@@ -44,6 +44,13 @@ COMMANDS: dict[str, Command] = {
     ),
     "trust": Command("nnunetv2_cipa.trust.trust", "list the predictions of an ensemble that a human should look at"),
     "calibrate": Command("nnunetv2_cipa.trust.calibrate", "fit the temperature of a model's probabilities"),
+    "determine_postprocessing": Command(
+        "nnunetv2_cipa.postprocessing.determine_postprocessing",
+        "find the threshold, smallest lesion and gate that are best in a cross-validation",
+    ),
+    "apply_postprocessing": Command(
+        "nnunetv2_cipa.postprocessing.apply_postprocessing", "make label files of probabilities by such a rule"
+    ),
     "report": Command("nnunetv2_cipa.report.report", "show a comparison, every case included, as an HTML page"),
     "submission": Command("nnunetv2_cipa.submission.submit", "write predictions in the form that a challenge takes"),
 }

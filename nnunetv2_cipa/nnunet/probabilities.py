@@ -78,6 +78,10 @@ class Classes:
         """Mask of each foreground class, `(K, ...)`, of label values."""
         return np.stack([np.isin(segmentation, self.labels[name]) for name in self.names])
 
+    def union(self, segmentation: NDArray[Any]) -> NDArray[np.bool_]:
+        """Mask of all foreground classes together."""
+        return np.asarray(self.masks(segmentation).any(axis=0))
+
 
 def read_classes(dataset_json: Path) -> Classes:
     """The classes of a dataset.json.

@@ -1,9 +1,8 @@
 """A rule that makes label values of probabilities."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,10 +52,6 @@ class Rule:
         else:
             labels = classes.segmentation(np.concatenate([np.full_like(probabilities[:1], -1), probabilities[1:]]))
         return np.where(mask, labels, 0).astype(np.uint8)
-
-    def content(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return asdict(self)
 
 
 def read_rule(file: Path) -> Rule:

@@ -186,7 +186,7 @@ def _before_and_after(
     probabilities = read_probabilities(case.file, classes)
     labels, counted = references.read(case.case, probabilities.shape[1:])
     counted &= _foreground(probabilities, classes) >= RELEVANT
-    truth = np.asarray(classes.masks(labels).any(axis=0))[counted]
+    truth = classes.union(labels)[counted]
     tempered = scaled(probabilities, temperature, exclusive=not classes.has_regions)
     before, after = (_foreground(values, classes)[counted] for values in (probabilities, tempered))
     return reliability(before, truth), reliability(after, truth)

@@ -125,7 +125,7 @@ def _judge(
     labels, counted = references.read(identifier, mean.shape[1:])
     truth = classes.masks(labels)
     foreground = classes.any_foreground(mean)[counted].clip(0, 1)
-    is_foreground = np.asarray(truth.any(axis=0))[counted]
+    is_foreground = classes.union(labels)[counted]
     relevant = foreground >= RELEVANT
     return Judged(
         {

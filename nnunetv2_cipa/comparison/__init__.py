@@ -1,6 +1,6 @@
 """Models side by side: paired by case, grouped by patient, with intervals, tests, costs and training curves."""
 
-from .comparison import ComparedModel, Comparison, PairedDifference, Run, read_comparison
+from .comparison import ComparedModel, Comparison, Findings, PairedDifference, Run, read_comparison
 from .model_facts import Costs, Curve
 from .statistics import Interval, PairedTest, Settings
 
@@ -9,6 +9,7 @@ __all__ = [
     "Comparison",
     "Costs",
     "Curve",
+    "Findings",
     "Interval",
     "PairedDifference",
     "PairedTest",

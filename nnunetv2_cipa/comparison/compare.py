@@ -12,7 +12,7 @@ from nnunetv2_cipa.evaluation.label_folders import read_patients
 from nnunetv2_cipa.files import new_folder
 from nnunetv2_cipa.nnunet.images import images_of_labels
 
-from .comparison import ComparedModel, Comparison
+from .comparison import ComparedModel, Comparison, Findings
 from .costs import measure_costs
 from .curves import read_curves
 from .evaluate_models import ModelSource, References, evaluate_models
@@ -120,6 +120,10 @@ def compare(
     )
     settings = Settings()
     means, differences = summarize(models, settings)
+    per_label = {
+        name: Findings(*summarize([model.of_label(name) for model in models], settings))
+        for name in models[0].evaluation.per_label
+    }
     return Comparison(
         dataset_name=specification.dataset_name,
         reference=str(specification.reference),
@@ -130,6 +134,7 @@ def compare(
         published=PUBLISHED,
         settings=settings,
         created=datetime.now().astimezone().isoformat(timespec="seconds"),
+        per_label=per_label,
     )
 
 

@@ -4,7 +4,7 @@ Everything here is plain data: what was measured, and what follows from it. `com
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,10 @@ class ComparedModel:
         """Of its first run: the one whose predictions are shown where only one can be."""
         return self.runs[0].evaluation
 
+    def of_label(self, name: str) -> "ComparedModel":
+        """The same model, as it is of one label by itself."""
+        return replace(self, runs=tuple(Run(run.source, run.evaluation.per_label[name]) for run in self.runs))
+
     def case_values(self, measure: Measure) -> dict[str, float]:
         """Value of each case, by its identifier: the mean over those runs where it is defined."""
         of_runs = [[measure.of(case) for case in run.evaluation.cases] for run in self.runs]
@@ -90,6 +94,19 @@ class PairedDifference:
 
 
 @dataclass(frozen=True)
+class Findings:
+    """What follows from evaluations of models.
+
+    Attributes:
+        means: As in `Comparison`.
+        differences: As in `Comparison`.
+    """
+
+    means: dict[str, dict[str, Interval]]
+    differences: tuple[PairedDifference, ...]
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Models on the same cases.
 
@@ -103,6 +120,7 @@ class Comparison:
         published: Results of others, for PCLT20K's test set.
         settings: How intervals were made.
         created: Date and time, ISO 8601.
+        per_label: What follows for each label by itself, by its name; empty where there is but one.
     """
 
     dataset_name: str
@@ -114,11 +132,25 @@ class Comparison:
     published: tuple[PublishedRow, ...]
     settings: Settings
     created: str
+    per_label: dict[str, Findings] = field(default_factory=dict)
 
     @cached_property
     def labels(self) -> tuple[int, ...]:
         """The label values that together are the foreground."""
         return self.models[0].evaluation.labels
+
+    def of_labels(self) -> dict[str, "Comparison"]:
+        """The comparison of each label by itself, by its name; none where there is but one."""
+        return {
+            name: replace(
+                self,
+                models=tuple(model.of_label(name) for model in self.models),
+                means=findings.means,
+                differences=findings.differences,
+                per_label={},
+            )
+            for name, findings in self.per_label.items()
+        }
 
     def difference(self, first: str, second: str, measure: str) -> PairedDifference:
         """The difference of two models, in the order they were named."""
@@ -133,8 +165,8 @@ class Comparison:
             "images": None if self.images is None else asdict(self.images),
             "settings": asdict(self.settings),
             "created": self.created,
-            "means": {name: {key: asdict(value) for key, value in of.items()} for name, of in self.means.items()},
-            "differences": [asdict(difference) for difference in self.differences],
+            **asdict(Findings(self.means, self.differences)),
+            "per_label": {name: asdict(findings) for name, findings in self.per_label.items()},
             "published": [asdict(row) for row in self.published],
             "models": [_model_content(model) for model in self.models],
         }

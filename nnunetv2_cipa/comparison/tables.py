@@ -1,5 +1,6 @@
 """All tables of a comparison, in the order of a page, and what was compared with what."""
 
+from dataclasses import replace
 from itertools import combinations
 
 from .comparison import Comparison
@@ -10,19 +11,33 @@ from .table import Table
 
 
 def tables(comparison: Comparison) -> list[Table]:
-    """All of them, those that would be empty left out."""
+    """All of them, those that would be empty left out: of all labels together, then of each by itself."""
+    pooled, *others = _of_evaluations(comparison)
+    of_labels = [
+        replace(table, title=f"{name}: {table.title}")
+        for name, of_label in comparison.of_labels().items()
+        for table in _of_evaluations(of_label)
+    ]
     models = comparison.models
     all_tables = [
-        figure_table(comparison, "pooled"),
+        pooled,
         published_table(comparison.published),
-        figure_table(comparison, "patient"),
-        figure_table(comparison, "agreement"),
-        *(pair_table(comparison, *pair) for pair in combinations(models, 2)),
-        run_table(comparison),
+        *others,
+        *of_labels,
         costs_table(models),
         training_table(models),
     ]
     return [table for table in all_tables if table.rows]
+
+
+def _of_evaluations(comparison: Comparison) -> list[Table]:
+    return [
+        figure_table(comparison, "pooled"),
+        figure_table(comparison, "patient"),
+        figure_table(comparison, "agreement"),
+        *(pair_table(comparison, *pair) for pair in combinations(comparison.models, 2)),
+        run_table(comparison),
+    ]
 
 
 def description(comparison: Comparison) -> list[str]:
@@ -31,6 +46,7 @@ def description(comparison: Comparison) -> list[str]:
     cases, patients = len(evaluation.cases), len(evaluation.patients)
     return [
         f"{cases} cases of {patients} patients, foreground {list(comparison.labels)}.",
+        *(f"{name} by itself: foreground {list(of_label.labels)}." for name, of_label in evaluation.per_label.items()),
         f"References: {comparison.reference}.",
         *(f"{model.name}: {run.source}." for model in comparison.models for run in model.runs),
         f"Brackets hold {100 * settings.confidence:.0f} % confidence intervals: BCa bootstrap, {settings.resamples:,} "

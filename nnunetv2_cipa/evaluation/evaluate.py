@@ -41,7 +41,8 @@ def add_reading_arguments(parser: ArgumentParser) -> None:
         type=int,
         nargs="+",
         metavar="LABEL",
-        help="label values that together are the foreground (default: the dataset's only one, without dataset.json 1)",
+        help="label values that together are the foreground (default: all of the dataset's, and where there are "
+        "several, each by itself too; without dataset.json 1)",
     )
     parser.add_argument(
         "-djfile",
@@ -89,11 +90,17 @@ def run(arguments: Namespace) -> None:
 
 
 def summary(evaluation: Evaluation) -> str:
-    """All measures as text; fractions are shown in percent."""
+    """All measures as text, of all labels together and of each; fractions are shown in percent."""
     cases, patients = evaluation.cases, evaluation.patients
+    numbers = f"{_number(cases, 'case')} of {_number(patients, 'patient')}"
+    together = f"{numbers}, foreground {list(evaluation.labels)}"
+    each = {f"{name} {list(of_label.labels)}": of_label for name, of_label in evaluation.per_label.items()}
+    lines = [line for title, one in {together: evaluation, **each}.items() for line in ("", title, "", *_tables(one))]
+    return "\n".join(lines[1:])
+
+
+def _tables(evaluation: Evaluation) -> list[str]:
     lines = [
-        f"{_number(cases, 'case')} of {_number(patients, 'patient')}, foreground {list(evaluation.labels)}",
-        "",
         "PCLT20K protocol: pixels of all cases pooled, mean HD95 of slices in pixels",
         *_figures(evaluation, "pooled"),
         "",
@@ -108,7 +115,7 @@ def summary(evaluation: Evaluation) -> str:
         )
     if of_level("agreement"):
         lines += ["", "Agreement over patients", *_figures(evaluation, "agreement")]
-    return "\n".join(lines)
+    return lines
 
 
 def _figures(evaluation: Evaluation, level: Level) -> list[str]:

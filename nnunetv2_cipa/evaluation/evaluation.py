@@ -1,10 +1,12 @@
 """An evaluation as a whole: its cases, its patients, all of them pooled, and its files."""
 
+from __future__ import annotations  # cattrs resolves an annotation of the class in itself only so
+
 import csv
 import math
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,9 @@ from nnunetv2_cipa import __version__
 from .cases import Case, Mean, Patient, Record, Units, mean, pool, units
 from .json_files import read_json, write_json
 from .measures import Measure, of_level
+
+UNION = "all labels"
+"""What several labels together are called."""
 
 Row = dict[str, str | int | float | None]
 
@@ -25,10 +30,12 @@ class Evaluation:
     Attributes:
         cases: One record for each case, at least one; all in the same units.
         labels: The label values that together are the foreground.
+        per_label: The same of each label or region by itself, by its name; empty where there is but one.
     """
 
     cases: tuple[Case, ...]
     labels: tuple[int, ...]
+    per_label: dict[str, Evaluation] = field(default_factory=dict)
 
     @cached_property
     def patients(self) -> tuple[Patient, ...]:
@@ -82,6 +89,7 @@ class Evaluation:
             "agreement_over_patients": {measure.name: self.figure(measure) for measure in of_level("agreement")},
             "patients": [_content(patient) for patient in self.patients],
             "cases": [_content(case) for case in self.cases],
+            "per_label": {name: evaluation.content() for name, evaluation in self.per_label.items()},
         }
 
     def to_json(self, path: Path) -> None:
@@ -89,8 +97,11 @@ class Evaluation:
         write_json(path, self.content(), indent=1)
 
     def case_rows(self) -> list[Row]:
-        """Describe each case as a line of a table; headings carry the unit, undefined values are None."""
-        return [
+        """Describe each case as a line of a table; headings carry the unit, undefined values are None.
+
+        Where there are several labels, the lines of all of them together come first, then those of each.
+        """
+        return self._of_labels(Evaluation.case_rows) or [
             {
                 "case": case.identifier,
                 "patient": case.patient,
@@ -101,11 +112,17 @@ class Evaluation:
         ]
 
     def patient_rows(self) -> list[Row]:
-        """Describe each patient as a line of a table."""
-        return [
+        """Describe each patient as a line of a table, as `case_rows` does each case."""
+        return self._of_labels(Evaluation.patient_rows) or [
             {"patient": patient.identifier, "cases": patient.cases, **_row(patient, self.units)}
             for patient in self.patients
         ]
+
+    def _of_labels(self, rows_of: Callable[[Evaluation], list[Row]]) -> list[Row]:
+        """Rows with their label in front; none where there is but one label."""
+        together = {UNION: replace(self, per_label={})} if self.per_label else {}
+        evaluations = {**together, **self.per_label}
+        return [{"label": name, **row} for name, evaluation in evaluations.items() for row in rows_of(evaluation)]
 
     def to_csv(self, path: Path) -> None:
         """Write a line for each case; headings carry the unit, undefined values are empty."""

@@ -31,8 +31,8 @@ def evaluate_folders(
     Args:
         reference: Folder of label files, in any format that nnU-Net reads.
         prediction: Folder of predictions in the same format.
-        foreground: Label values that together are the foreground; by default the dataset's only one, without a
-            dataset.json 1.
+        foreground: Label values that together are the foreground; by default all of the dataset's, and if these are
+            several, each by itself too. Without a dataset.json 1.
         dataset_json: The dataset's; by default the one in `prediction`, else the one beside `reference`.
         patients: Patient of each case; by default the text of its identifier before the first underscore.
         allow_missing: Leave out references without a prediction, for the validation folder of one fold.
@@ -54,17 +54,22 @@ def evaluate_pairs(pairs: Sequence[Pair], label_format: LabelFormat, *, num_proc
     Raises:
         InputError: as for `evaluate_folders`.
     """
-    cases = for_each(
+    labels = label_format.labels
+    measured = for_each(
         partial(_read_and_measure, label_format=label_format),
         pairs,
         description="evaluate",
         failure="cases cannot be evaluated",
         num_processes=num_processes,
     )
+    cases = tuple(case for case, _ in measured)
     if len({(len(case.shape), case.spacing is None) for case in cases}) > 1:
         flat = [case.identifier for case in cases if len(case.shape) == 2]
         raise InputError(f"Slices and volumes cannot be evaluated together. Slices are {', '.join(flat)}.")
-    return Evaluation(tuple(cases), label_format.labels.foreground)
+    per_label = {
+        name: Evaluation(tuple(of_labels[name] for _, of_labels in measured), values) for name, values in labels.parts
+    }
+    return Evaluation(cases, labels.foreground, per_label)
 
 
 def measure_case(pair: Pair, masks: MaskPair) -> Case:
@@ -92,5 +97,7 @@ def measure_case(pair: Pair, masks: MaskPair) -> Case:
     )
 
 
-def _read_and_measure(pair: Pair, label_format: LabelFormat) -> Case:
-    return measure_case(pair, read_pair(pair.reference, pair.prediction, label_format.reader, label_format.labels))
+def _read_and_measure(pair: Pair, label_format: LabelFormat) -> tuple[Case, dict[str, Case]]:
+    """The case, and the same of each label that is evaluated by itself."""
+    masks = read_pair(pair.reference, pair.prediction, label_format.reader, label_format.labels)
+    return measure_case(pair, masks), {name: measure_case(pair, part) for name, part in masks.parts.items()}

@@ -84,3 +84,13 @@ def test_says_so_where_names_make_all_cases_one_patients(tmp_path, write, capsys
             write(tmp_path / folder / f"lung_{number}.png", np.eye(3))
     assert main(["evaluate", "-ref", str(tmp_path / "ref"), "-pred", str(tmp_path / "pred"), "-np", "1"]) == 0
     assert "taken for one patient's, lung, as their names" in capsys.readouterr().out
+
+
+def test_several_labels_are_shown_together_and_each_by_itself(folders, tmp_path, capsys):
+    dataset = {"labels": {"background": 0, "GTVp": 1, "GTVn": 2}, "file_ending": ".png"}
+    (tmp_path / "dataset.json").write_text(json.dumps(dataset))
+    assert main(["evaluate", *folders]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    titles = ["3 cases of 2 patients, foreground [1, 2]", "GTVp [1]", "GTVn [2]"]
+    assert [line for line in shown if line in titles] == titles
+    assert sum(line.startswith("PCLT20K protocol") for line in shown) == 3

@@ -87,3 +87,23 @@ def test_reading_something_else_is_an_input_error(tmp_path, content):
         read_evaluation(tmp_path / "other.json")
     with pytest.raises(InputError, match=r"absent\.json cannot be read"):
         read_evaluation(tmp_path / "absent.json")
+
+
+def test_labels_by_themselves_are_in_every_file(evaluation, tmp_path):
+    of_label = Evaluation(evaluation.cases[:2], (3,))
+    together = Evaluation(evaluation.cases, (1, 3), {"node": of_label})
+    together.to_json(tmp_path / "first.json")
+    again = read_evaluation(tmp_path / "first.json")
+    again.to_json(tmp_path / "second.json")
+    assert (tmp_path / "first.json").read_bytes() == (tmp_path / "second.json").read_bytes()
+    assert again.per_label["node"].pooled == of_label.pooled
+    content = json.loads((tmp_path / "first.json").read_text())
+    assert content["per_label"]["node"]["pclt20k"]["dice"] == pytest.approx(8 / 9)
+    together.to_csv(tmp_path / "result.csv")
+    with (tmp_path / "result.csv").open(newline="") as file:
+        rows = [(row["label"], row["case"]) for row in csv.DictReader(file)]
+    assert rows == [("all labels", case) for case in ("ada_1", "ada_2", "bob_1")] + [
+        ("node", "ada_1"),
+        ("node", "ada_2"),
+    ]
+    assert [row["label"] for row in together.patient_rows()] == ["all labels", "all labels", "node"]

@@ -146,3 +146,18 @@ def test_no_processes(tmp_path, write):
         write(tmp_path / folder / "a.png", np.eye(3))
     with pytest.raises(InputError, match="choose -np from 1 on"):
         evaluate_folders(tmp_path / "ref", tmp_path / "pred", num_processes=0)
+
+
+def test_several_labels_are_evaluated_together_and_each_by_itself(tmp_path, write):
+    dataset = {"labels": {"background": 0, "tumour": 1, "node": 2}, "file_ending": ".png"}
+    write(tmp_path / "ref" / "a_1.png", [[1, 1, 2, 2, 0]])
+    write(tmp_path / "pred" / "a_1.png", [[1, 2, 2, 0, 0]])
+    (tmp_path / "dataset.json").write_text(json.dumps(dataset))
+    together = evaluate_folders(tmp_path / "ref", tmp_path / "pred")
+    assert together.labels == (1, 2)
+    assert together.cases[0].overlap.dice == 6 / 7
+    assert {name: of_label.labels for name, of_label in together.per_label.items()} == {"tumour": (1,), "node": (2,)}
+    assert together.per_label["tumour"].cases[0].overlap.dice == 2 / 3
+    assert together.per_label["node"].cases[0].overlap.dice == 2 / 4
+    chosen = evaluate_folders(tmp_path / "ref", tmp_path / "pred", foreground=[2])
+    assert (chosen.cases[0].overlap.dice, chosen.per_label) == (2 / 4, {})

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from nnunetv2_cipa.errors import InputError
 
+_SHOWN = 100
+"""Characters of a name that its hidden workplace is named after: with all of them that might be too long a name."""
+
 
 @contextmanager
 def new_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
@@ -14,6 +17,7 @@ def new_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
 
     Raises:
         InputError: `path` exists and `overwrite` is False, or it is a folder.
+        OSError: the system refuses; its message names `path`.
     """
     if path.is_dir():
         raise InputError(f"{path} is a folder, not a file. Choose another name.")
@@ -29,15 +33,24 @@ def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     With `overwrite` the old folder stays in place until the new one is complete.
 
     Raises:
-        InputError: `path` exists and `overwrite` is False.
+        InputError: `path` exists and `overwrite` is False, or it is a file.
+        OSError: the system refuses; its message names `path`.
     """
+    if path.is_file() and overwrite:
+        raise InputError(f"{path} is a file, not a folder. Choose another name.")
     with _workplace(path, overwrite) as folder:
         complete = folder / path.name
         complete.mkdir()
         yield complete
+        old = folder / f"{path.name[:_SHOWN]}.old"
         if path.exists():
-            path.replace(folder / f"{path.name}.old")
-        complete.replace(path)
+            path.replace(old)
+        try:
+            complete.replace(path)
+        except BaseException:
+            if old.exists():
+                old.replace(path)
+            raise
 
 
 @contextmanager
@@ -45,6 +58,17 @@ def _workplace(path: Path, overwrite: bool) -> Iterator[Path]:
     """A hidden folder beside `path`, so that moving from it is a mere renaming; it goes with all that is left in it."""
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists already. Remove it, choose another place, or pass --overwrite.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-        yield Path(folder)
+    hidden = f".{path.name[:_SHOWN]}."
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=hidden, dir=path.parent) as folder:
+            yield Path(folder)
+    except OSError as error:
+        _name_the_target(error, path, str(path.parent / hidden))
+        raise
+
+
+def _name_the_target(error: OSError, path: Path, hidden: str) -> None:
+    """Let an error speak of the target where it has no name, as on a full disk, or one in the hidden workplace."""
+    if error.errno is not None and (error.filename is None or str(error.filename).startswith(hidden)):
+        error.filename, error.filename2 = str(path), None

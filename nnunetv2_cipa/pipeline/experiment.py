@@ -5,7 +5,7 @@ from argparse import ArgumentParser, ArgumentTypeError
 from dataclasses import dataclass
 from pathlib import Path
 
-from nnunetv2_cipa.dataset_conversion.raw_dataset import Normalization
+from nnunetv2_cipa.nnunet.normalizations import Normalization
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS
 from nnunetv2_cipa.submission import Sample
 
@@ -42,7 +42,7 @@ class Experiment:
     Attributes:
         trainers: class names.
         folds: of nnU-Net's cross-validation.
-        normalization: "stock" or "fixed".
+        normalization: of the plan.
         seeds: each trainer is trained with each, on each fold; None seeds nothing.
         sample: submission whose columns and rows ours is to have, if there is one.
     """

@@ -56,8 +56,10 @@ def plan_for_cipa(
     options = ["-device", workspace.device, "-tr", *experiment.trainers, "-f", *folds, "--seeds", *seeds, *processes()]
     if seconds is not None:
         options += ["--time-budget", f"{seconds:.0f}s"]
-    fixed = experiment.normalization == "fixed"
-    makes = (workspace.plans_file, *([workspace.preprocessed / f"{OWN_PLANS}_{CONFIGURATION_2D}"] if fixed else []))
+    own_data = (
+        [workspace.preprocessed / f"{OWN_PLANS}_{CONFIGURATION_2D}"] if experiment.normalization != "stock" else []
+    )
+    makes = (workspace.plans_file, *own_data)
     return Step(
         plans_step(OWN_PLANS),
         (*our_command("plan"), "-d", str(workspace.source.dataset_id), "--normalization", experiment.normalization),

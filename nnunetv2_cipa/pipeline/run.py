@@ -5,14 +5,13 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import get_args
 
 import psutil
 import torch
 
 from nnunetv2_cipa.cluster.placement import HERE, Placement, add_cluster_arguments, placement_from
-from nnunetv2_cipa.dataset_conversion.raw_dataset import Normalization
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.normalizations import add_normalization_argument
 from nnunetv2_cipa.steps import Ledger, Runner, Step, locked
 from nnunetv2_cipa.submission import read_sample
 from nnunetv2_cipa.timing.budget import TimeBudget, duration_argument
@@ -60,9 +59,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="TIME",
         help="such as 9h, from each start: epochs are planned to end in time, and the run stops then in any case",
     )
-    parser.add_argument(
-        "--normalization", choices=get_args(Normalization), default="stock", help="of the plan (default: %(default)s)"
-    )
+    add_normalization_argument(parser)
     parser.add_argument(
         "-d", type=int, metavar="ID", help="number for data to be converted (default: the converter's, such as 605)"
     )

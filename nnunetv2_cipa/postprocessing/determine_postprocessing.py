@@ -13,8 +13,8 @@ from nnunetv2.configuration import default_num_processes
 from nnunetv2_cipa import __version__
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.evaluation.json_files import write_json
-from nnunetv2_cipa.evaluation.label_folders import patient_of, read_patients
 from nnunetv2_cipa.files import new_file
+from nnunetv2_cipa.nnunet.patients import doubts, find_patients, patients_of
 from nnunetv2_cipa.nnunet.probabilities import read_classes, read_geometry, read_probabilities
 from nnunetv2_cipa.processes import for_each
 from nnunetv2_cipa.trust.calibrate import ValidationCase, find_validation
@@ -43,7 +43,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--patients",
         type=Path,
         metavar="FILE.json",
-        help="patient of each case, as {case: patient} (default: a case's name up to the first underscore)",
+        help="patient of each case, as {case: patient} (default: patients.json beside the label files' dataset.json, "
+        "else the names of the cases)",
     )
     parser.add_argument(
         "-np", type=int, default=default_num_processes, metavar="N", help="cases at a time (default: %(default)s)"
@@ -60,18 +61,21 @@ def run(arguments: Namespace) -> None:
         references = find_references(
             arguments.ref, [one.case for one in cases], read_classes(arguments.m / "dataset.json")
         )
-        patients = None if arguments.patients is None else read_patients(arguments.patients)
-        found = determine(cases, references, arguments.measure, patients=patients, num_processes=arguments.np)
+        patients_file = arguments.patients or find_patients(arguments.ref)
+        patients = patients_of([one.case for one in cases], patients_file)
+        found = determine(cases, references, arguments.measure, patients, num_processes=arguments.np)
         write_json(file, content(found, arguments.measure, arguments.m.name, len(cases)), indent=1)
     print(f"\n{summary(found, arguments.measure)}\n\n{arguments.o}")
+    for doubt in doubts(patients) if patients_file is None else ():
+        print(f"\n{doubt}")
 
 
 def determine(
     cases: Sequence[ValidationCase],
     references: References,
     measure: str,
+    patients: Mapping[str, str],
     *,
-    patients: Mapping[str, str] | None = None,
     num_processes: int = 1,
 ) -> Found:
     """Find the rule that is best in a cross-validation.
@@ -80,15 +84,12 @@ def determine(
         cases: With probabilities.
         references: Of them.
         measure: Name of one of `tunable_measures`.
-        patients: Patient of each case; by default the text of its identifier before the first underscore.
+        patients: Patient of each case.
         num_processes: How many cases are read at a time.
 
     Raises:
-        InputError: files are unreadable or do not fit each other, or `patients` lacks cases.
+        InputError: files are unreadable or do not fit each other.
     """
-    lacking = [] if patients is None else [case.case for case in cases if case.case not in patients]
-    if lacking:
-        raise InputError(f"The list of patients lacks {len(lacking)} cases: {', '.join(lacking)}.")
     tables = for_each(
         partial(_read, references=references, patients=patients),
         list(cases),
@@ -140,11 +141,11 @@ def summary(found: Found, measure: str) -> str:
     return "\n".join(lines)
 
 
-def _read(case: ValidationCase, references: References, patients: Mapping[str, str] | None) -> tuple[CaseTables, str]:
+def _read(case: ValidationCase, references: References, patients: Mapping[str, str]) -> tuple[CaseTables, str]:
     """Tables of one case, and the unit of its sizes."""
     classes = references.classes
     probabilities = read_probabilities(case.file, classes)
     labels, counted = references.read(case.case, probabilities.shape[1:])
     size, unit = pixel_size(read_geometry(case.file))
     tables = component_tables(classes.union(labels), classes.any_foreground(probabilities), counted, THRESHOLDS)
-    return CaseTables(patient_of(case.case) if patients is None else patients[case.case], case.fold, size, tables), unit
+    return CaseTables(patients[case.case], case.fold, size, tables), unit

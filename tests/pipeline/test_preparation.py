@@ -28,8 +28,8 @@ def test_neither_device_nor_time_change_what_a_step_is(workspace):
     assert "cpu" not in one.command
 
 
-def test_fixed_normalization_makes_data_of_its_own(workspace):
-    step = preparation.plan_for_cipa(workspace, Experiment((OURS,), (0,), "fixed"), CASES)
+def test_another_normalization_makes_data_of_its_own(workspace):
+    step = preparation.plan_for_cipa(workspace, Experiment((OURS,), (0,), "dataset"), CASES)
     assert [path.name for path in step.output.paths] == ["nnUNetCIPAPlans.json", "nnUNetCIPAPlans_2d"]
 
 

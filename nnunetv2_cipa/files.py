@@ -1,9 +1,15 @@
 """Writing so that nothing half-written is ever left in the place where others look for it."""
 
+import errno
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk  # noqa: N813
 
 from nnunetv2_cipa.errors import InputError
 
@@ -51,6 +57,27 @@ def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
             if old.exists():
                 old.replace(path)
             raise
+
+
+def write_volume(image: "sitk.Image", file: Path) -> None:
+    """Write a medical image and read it again: on a full disk ITK writes part of a NIfTI file and says nothing.
+
+    Raises:
+        InputError: ITK cannot write it.
+        OSError: not all of it was written.
+    """
+    import SimpleITK as sitk  # noqa: N813
+
+    try:
+        sitk.WriteImage(image, str(file))
+    except RuntimeError as error:
+        raise InputError(f"{file} cannot be written: {str(error).splitlines()[-1]}") from error
+    try:
+        complete = sitk.Hash(sitk.ReadImage(str(file))) == sitk.Hash(image)
+    except RuntimeError:
+        complete = False
+    if not complete:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
 
 
 @contextmanager

@@ -4,10 +4,12 @@ import errno
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+import SimpleITK as sitk  # noqa: N813
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.files import new_file, new_folder
+from nnunetv2_cipa.files import new_file, new_folder, write_volume
 
 
 def test_file_appears_when_complete(tmp_path):
@@ -168,3 +170,21 @@ def test_the_old_folder_comes_back_if_the_new_one_cannot_take_its_place(tmp_path
         (path / "new").touch()
     assert os.listdir(target) == ["old"]
     assert os.listdir(tmp_path) == ["results"]
+
+
+def test_a_volume_that_was_not_written_as_a_whole_is_noticed(tmp_path, monkeypatch):
+    image = sitk.GetImageFromArray(np.random.default_rng(0).integers(0, 255, (4, 5, 6)).astype(np.uint8))
+    write_volume(image, tmp_path / "a.nii.gz")
+    np.testing.assert_array_equal(
+        sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "a.nii.gz"))), sitk.GetArrayFromImage(image)
+    )
+    with pytest.raises(InputError, match="cannot be written"):
+        write_volume(image, tmp_path / "a.unknown")
+
+    def full(image, name, write=sitk.WriteImage):
+        write(image, name)
+        os.truncate(name, Path(name).stat().st_size // 2)
+
+    monkeypatch.setattr(sitk, "WriteImage", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        write_volume(image, tmp_path / "b.nii.gz")

@@ -12,6 +12,7 @@ from PIL import Image
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.evaluation.label_images import read_label_image
+from nnunetv2_cipa.files import write_volume
 from nnunetv2_cipa.nnunet.patients import patients_of
 from nnunetv2_cipa.processes import for_each
 
@@ -108,10 +109,7 @@ def _write(mask: sitk.Image, grid: sitk.ImageFileReader | None, file: Path) -> N
         mask.SetSpacing(grid.GetSpacing())
         mask.SetOrigin(grid.GetOrigin())
         mask.SetDirection(grid.GetDirection())
-    try:
-        sitk.WriteImage(mask, str(file))
-    except RuntimeError as error:
-        raise InputError(f"{file} cannot be written: {str(error).splitlines()[-1]}") from error
+    write_volume(mask, file)
 
 
 def _image_of(patient: str, images: Path) -> Path:

@@ -31,6 +31,7 @@ COMMANDS: dict[str, Command] = {
     "plan": Command("nnunetv2_cipa.planning.plan", "fit nnU-Net's plan to CIPA, this machine and a time budget"),
     "plan_seed": Command("nnunetv2_cipa.planning.seeds", "copy a plan, to train the same model with another seed"),
     "run": Command("nnunetv2_cipa.pipeline.run", "from data to the best model, its predictions and a submission"),
+    "find_best": Command("nnunetv2_cipa.pipeline.find_best", "have nnU-Net choose the best of any models, or pair"),
     "demo": Command("nnunetv2_cipa.pipeline.demo", "compare CIPA with nnU-Net's own U-Net, from data to picture"),
     "import_weights": Command(
         "nnunetv2_cipa.weights.import_weights", "make published weights ready for nnU-Net's prediction or training"

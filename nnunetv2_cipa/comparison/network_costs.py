@@ -14,7 +14,7 @@ from batchgenerators.utilities.file_and_folder_operations import load_json
 from torch import Tensor, nn
 
 from nnunetv2_cipa.comparison.flops import count_flops
-from nnunetv2_cipa.comparison.records import Costs
+from nnunetv2_cipa.comparison.model_facts import Costs
 from nnunetv2_cipa.nnunet.networks import build_network
 
 REPEATS = 5

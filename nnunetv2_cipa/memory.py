@@ -58,7 +58,7 @@ def cgroup_limits(own_cgroups: Path = _OWN_CGROUPS, cgroups: Path = _CGROUPS) ->
     """
     if not own_cgroups.is_file():
         return []
-    limits = []
+    limits: list[Limit] = []
     for line in own_cgroups.read_text(encoding="utf-8").splitlines():
         _, controllers, group = line.split(":", 2)
         if controllers == "":

@@ -15,6 +15,7 @@ import torch
 
 from nnunetv2_cipa.dataset_conversion.raw_dataset import Normalization
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.memory import available_memory
 from nnunetv2_cipa.network import VARIANTS
 from nnunetv2_cipa.nnunet.folders import dataset_folder, root_folder
 from nnunetv2_cipa.nnunet.folds import check_folds
@@ -28,7 +29,7 @@ from nnunetv2_cipa.timing.measuring import measure, timings_content
 from nnunetv2_cipa.timing.work import Schedule, Times, Timings, Work, duration
 from nnunetv2_cipa.training.nnUNetTrainerCIPA import nnUNetTrainerCIPA
 
-from .fit import SMALLEST_BATCH, available_memory, fit_to_memory
+from .fit import SMALLEST_BATCH, fit_to_memory
 from .normalization import normalized
 
 

@@ -27,6 +27,7 @@ from nnunetv2_cipa.pipeline.workspace import Source, Workspace, count_cases
 from nnunetv2_cipa.timing.budget import choose_schedule, duration_argument
 from nnunetv2_cipa.timing.measuring import measure, timings_content
 from nnunetv2_cipa.timing.work import Schedule, Times, Timings, Work, duration
+from nnunetv2_cipa.training.modalities import modality_channels
 from nnunetv2_cipa.training.nnUNetTrainerCIPA import nnUNetTrainerCIPA
 
 from .fit import SMALLEST_BATCH, fit_to_memory
@@ -77,7 +78,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    """Make the plan, preprocess where the stock plan's data cannot be shared, measure, and print what came of it."""
+    """Make the plan, preprocess where the stock plan's data cannot be shared, measure, and print what came of it.
+
+    For CIPA the order of CT and PET is checked first, before a thousand studies are preprocessed and trained on.
+    """
     start = time.monotonic()
     folder = dataset_folder("nnUNet_preprocessed", arguments.d)
     target = folder / f"{arguments.overwrite_plans_name}.json"
@@ -87,6 +91,10 @@ def run(arguments: Namespace) -> None:
         raise InputError(f"{target} exists already. Pass --overwrite to replace it.")
     stock = read_planned_json(folder / f"{arguments.p}.json")
     plans = fitted_plans(stock, arguments.overwrite_plans_name, arguments.tr, arguments.device)
+    if "variant" in plans["cipa"]:
+        intensities = stock["foreground_intensity_properties_per_channel"]
+        for doubt in modality_channels(read_planned_json(folder / "dataset.json"), intensities).doubts:
+            print(f"WARNING: {doubt}")
     plans = normalized(plans, arguments.normalization, CONFIGURATION_2D)
     write_plans(target, plans, overwrite=True)
     if _data_identifier(plans) != _data_identifier(stock):

@@ -70,7 +70,7 @@ def test_a_room_imports_what_its_row_says_and_nothing_from_below(room):
     rows = dict(TABLE)
     order = list(rows)
     rooms, packages = imported_rooms(room)
-    assert rooms - set(SHARED) == {name for name in re.findall(r"`(\w+)`", rows[room])}
+    assert rooms - set(SHARED) == set(re.findall(r"`(\w+)`", rows[room]))
     for package, title in LIBRARIES.items():
         assert (package in packages) == (title in rows[room]), package
     assert all(order.index(other) < order.index(room) for other in rooms)

@@ -1,6 +1,7 @@
 """The Mamba decoder with channel attention (CIPA, section 3.4; blocks as in Sigma, https://arxiv.org/abs/2404.04256)."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -148,8 +149,8 @@ class ChannelAttentionBlock(Recomputed):
 
     def _squeezed(self, x: Tensor) -> Tensor:
         """`squeeze` of maps of one position (B, C), as the projections that its convolutions are there."""
-        first, activation, second = self.squeeze
-        return project(activation(project(x, first.weight.flatten(1))), second.weight.flatten(1))
+        narrow, widen = (cast(nn.Conv2d, self.squeeze[layer]).weight.flatten(1) for layer in (0, 2))
+        return project(F.silu(project(x, narrow)), widen)
 
 
 def _double(x: Tensor) -> Tensor:

@@ -159,7 +159,7 @@ class DicomCase:
             return read_segmentation(path, self.choices.classes or ONE_CLASS, own if own in frames else frame)
         if path in self.regions:
             structures = self.structure_sets[path]
-            drawn_on = [one for one in self.series if one.uid in structures.series]
+            drawn_on = [one for one in self.series if structures.drawn_on & one.identifiers]
             return label_of(structures, self.regions[path], grid_of(drawn_on[0] if drawn_on else self.choice.ct), frame)
         return label_values(read_nifti(path), path.name, self.choices.classes)
 

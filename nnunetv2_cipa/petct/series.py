@@ -46,6 +46,11 @@ class Series:
         return str(self["SeriesInstanceUID"])
 
     @property
+    def identifiers(self) -> set[str]:
+        """UIDs of the series and of its images, by which others refer to it."""
+        return {self.uid, *(str(header.values.get("SOPInstanceUID")) for header in self.headers)}
+
+    @property
     def is_pet(self) -> bool:
         """Whether its files are of the PET class; else they are of the CT class."""
         return bool(self["SOPClassUID"] == PET_IMAGE)

@@ -28,14 +28,14 @@ class StructureSet:
         path: of the file.
         names: of its regions, by number.
         frames: FrameOfReferenceUIDs of its regions.
-        series: SeriesInstanceUIDs of the images that the contours were drawn on.
+        drawn_on: SeriesInstanceUIDs and SOPInstanceUIDs of the images that the contours were drawn on.
         contours: of each region that has any.
     """
 
     path: Path
     names: Mapping[int, str]
     frames: frozenset[str]
-    series: frozenset[str]
+    drawn_on: frozenset[str]
     contours: Mapping[int, Sequence[Contour]]
 
 
@@ -52,7 +52,7 @@ def read_structure_set(path: Path) -> StructureSet:
             path=path,
             names={int(roi.ROINumber): str(roi.ROIName).strip() for roi in rois},
             frames=frozenset(str(frame) for roi in rois if (frame := roi.get("ReferencedFrameOfReferenceUID"))),
-            series=frozenset(_referenced_series(dataset)),
+            drawn_on=frozenset(_references(dataset)),
             contours={
                 int(region.ReferencedROINumber): list(map(_contour, region.get("ContourSequence") or []))
                 for region in dataset.get("ROIContourSequence") or []
@@ -132,10 +132,17 @@ def _contour(item: Any) -> Contour:  # noqa: ANN401 - a pydicom Dataset
     return Contour(str(item.get("ContourGeometricType", "")), points)
 
 
-def _referenced_series(dataset: Any) -> set[str]:  # noqa: ANN401 - a pydicom Dataset
-    return {
+def _references(dataset: Any) -> set[str]:  # noqa: ANN401 - a pydicom Dataset
+    series = {
         str(series.SeriesInstanceUID)
         for frame in dataset.get("ReferencedFrameOfReferenceSequence") or []
         for study in frame.get("RTReferencedStudySequence") or []
         for series in study.get("RTReferencedSeriesSequence") or []
     }
+    images = {
+        str(image.ReferencedSOPInstanceUID)
+        for region in dataset.get("ROIContourSequence") or []
+        for contour in region.get("ContourSequence") or []
+        for image in contour.get("ContourImageSequence") or []
+    }
+    return series | images

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from nnunetv2_cipa.dataset_conversion.patient_folds import patient_folds
+
 from nnunetv2_cipa.dataset_conversion.problems import Problems
 from nnunetv2_cipa.dataset_conversion.raw_dataset import Normalization
 from nnunetv2_cipa.dataset_conversion.source_folder import SliceFiles, read_source_folder
-
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_folder
+from nnunetv2_cipa.nnunet.patients import patient_folds
 from nnunetv2_cipa.pipeline import graph, preparation
 from nnunetv2_cipa.pipeline import model as pipeline_model
 from nnunetv2_cipa.pipeline.source import find_source

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from nnunetv2_cipa.dataset_conversion.Dataset605_PCLT20K import convert_pclt20k
 from PIL import Image
 
 from nnunetv2_cipa.comparison import read_comparison
+from nnunetv2_cipa.dataset_conversion.Dataset605_PCLT20K import convert_pclt20k
 from nnunetv2_cipa.evaluation import MEASURES
 from nnunetv2_cipa.phantom import make_phantom
 

@@ -1,0 +1,38 @@
+import subprocess
+import sys
+
+import pytest
+
+from nnunetv2_cipa.cli import COMMANDS
+from nnunetv2_cipa.dataset_conversion.converters import CONVERTERS, converter_for
+from nnunetv2_cipa.errors import InputError
+
+
+def test_a_folder_in_pclt20ks_layout(source):
+    converter = converter_for(source)
+    assert (converter.command, converter.dataset_name, converter.dataset_id) == ("convert_PCLT20K", "PCLT20K", 605)
+    counts = converter.count(source)
+    assert (counts.training, counts.test, counts.pixels, counts.test_labels) == (15, 6, 192, True)
+
+
+def test_other_folders(tmp_path):
+    (tmp_path / "imagesTr").mkdir()
+    (tmp_path / "imagesTr" / "case_0000.png").touch()
+    with pytest.raises(InputError, match="PCLT20K \\(nnUNetv2_cipa convert_PCLT20K\\)"):
+        converter_for(tmp_path)
+    with pytest.raises(InputError, match="nowhere is not a folder"):
+        converter_for(tmp_path / "nowhere")
+
+
+def test_every_converter_is_a_command_and_names_one_dataset():
+    assert all(converter.command in COMMANDS for converter in CONVERTERS)
+    for attribute in ("command", "dataset_name", "dataset_id"):
+        assert len({getattr(converter, attribute) for converter in CONVERTERS}) == len(CONVERTERS)
+
+
+def test_the_table_is_cheap_to_read():
+    code = (
+        "import sys, nnunetv2_cipa.dataset_conversion.converters; print({'numpy', 'torch', 'PIL'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "set()\n", done.stderr

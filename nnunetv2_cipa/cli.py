@@ -39,6 +39,9 @@ COMMANDS: dict[str, Command] = {
     "compare": Command(
         "nnunetv2_cipa.comparison.compare", "set models side by side: measures, differences, costs, training curves"
     ),
+    "quantify": Command(
+        "nnunetv2_cipa.quantities.quantify_files", "read uptake, volume and glycolysis of lesions from PET and masks"
+    ),
     "report": Command("nnunetv2_cipa.report.report", "show a comparison, every case included, as an HTML page"),
     "submission": Command("nnunetv2_cipa.submission.submit", "write predictions in the form that a challenge takes"),
 }

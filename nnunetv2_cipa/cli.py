@@ -23,6 +23,9 @@ COMMANDS: dict[str, Command] = {
     "convert_PCLT20K": Command(
         "nnunetv2_cipa.dataset_conversion.Dataset605_PCLT20K", "bring a PCLT20K folder into nnU-Net's raw format"
     ),
+    "convert_PETCT": Command(
+        "nnunetv2_cipa.dataset_conversion.PETCT", "bring PET-CT studies (DICOM or NIfTI) into nnU-Net's raw format"
+    ),
     "make_phantom": Command("nnunetv2_cipa.phantom.pclt20k_folder", "make PET-CT data in PCLT20K's layout"),
     "plan": Command("nnunetv2_cipa.planning.plan", "fit nnU-Net's plan to CIPA, this machine and a time budget"),
     "plan_seed": Command("nnunetv2_cipa.planning.seeds", "copy a plan, to train the same model with another seed"),

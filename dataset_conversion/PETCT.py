@@ -50,13 +50,21 @@ class Conversion:
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("-i", type=Path, required=True, metavar="FOLDER", help="folder of studies")
-    parser.add_argument("-d", type=int, default=DATASET_ID, metavar="ID", help="dataset id, 1 to 999 (default: %(default)s)")
+    parser.add_argument(
+        "-d", type=int, default=DATASET_ID, metavar="ID", help="dataset id, 1 to 999 (default: %(default)s)"
+    )
     parser.add_argument("-n", default=DATASET_NAME, metavar="NAME", help="dataset name (default: %(default)s)")
     names = ["auto", *(layout.name for layout in LAYOUTS)]
     parser.add_argument("--layout", choices=names, default="auto", help="of the folder (default: %(default)s)")
-    parser.add_argument("--grid", choices=get_args(GridChoice), default="ct", help="voxels of a case (default: %(default)s)")
     parser.add_argument(
-        "--spacing", type=float, nargs=3, metavar="MM", help="between columns, rows and slices, if not those of the grid"
+        "--grid", choices=get_args(GridChoice), default="ct", help="voxels of a case (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--spacing",
+        type=float,
+        nargs=3,
+        metavar="MM",
+        help="between columns, rows and slices, if not those of the grid",
     )
     parser.add_argument(
         "--labels",
@@ -66,8 +74,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         "primary='GTVp*' node='GTVn*' (default: whatever is segmented is tumour; NIfTI labels stay as they are)",
     )
     parser.add_argument("--rois", nargs="+", default=(), metavar="NAME", help="patterns of RTSTRUCT regions to take")
-    parser.add_argument("--series", nargs="+", default=(), metavar="UID", help="series to take where several are possible")
-    parser.add_argument("--aligned", action="store_true", help="CT and PET are aligned despite different frames of reference")
+    parser.add_argument(
+        "--series", nargs="+", default=(), metavar="UID", help="series to take where several are possible"
+    )
+    parser.add_argument(
+        "--aligned", action="store_true", help="CT and PET are aligned despite different frames of reference"
+    )
     parser.add_argument("--weights", type=Path, metavar="CSV", help="PatientID,kg for headers without body weight")
     parser.add_argument("--anonymous", action="store_true", help="running numbers instead of PatientIDs")
     parser.add_argument("--ct", metavar="PATTERN", help="of CT files with {id}, such as '{id}/CT*.nii.gz'")
@@ -76,14 +88,20 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-np", type=int, default=default_num_processes, metavar="N", help="studies at a time (default: %(default)s)"
     )
-    parser.add_argument("--dry-run", action="store_true", help="read headers only, say what would be done, write nothing")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="read headers only, say what would be done, write nothing"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace the dataset of an earlier conversion")
 
 
 def run(arguments: Namespace) -> None:
     """Convert, say what was chosen for each study, and end with those that were refused."""
     if is_raw_dataset(arguments.i):
-        print(adopt_raw_dataset(arguments.i, arguments.d, arguments.n, overwrite=arguments.overwrite, dry=arguments.dry_run))
+        print(
+            adopt_raw_dataset(
+                arguments.i, arguments.d, arguments.n, overwrite=arguments.overwrite, dry=arguments.dry_run
+            )
+        )
         return
     options = Options(
         choices=DicomChoices(
@@ -129,7 +147,12 @@ def dry_run(folder: Path, layout: str, options: Options, num_processes: int) -> 
     """
     chosen, found = find_studies(folder, layout, options, num_processes)
     outcomes = for_each(
-        choose_case, found.cases, description="studies", failure="studies cannot be read", num_processes=num_processes, threads=True
+        choose_case,
+        found.cases,
+        description="studies",
+        failure="studies cannot be read",
+        num_processes=num_processes,
+        threads=True,
     )
     outcomes += _refused(found)
     print(f"\n{folder}: layout {chosen.name}, {len(outcomes)} studies")
@@ -262,7 +285,10 @@ def _finish(staging: Path, layout: Layout, options: Options, outcomes: Sequence[
     generate_dataset_json(
         str(staging),
         channel_names=dict(enumerate(MODALITIES)),
-        labels={"background": 0, **{name: number for number, name in enumerate(_class_names(layout, options, converted), 1)}},
+        labels={
+            "background": 0,
+            **{name: number for number, name in enumerate(_class_names(layout, options, converted), 1)},
+        },
         num_training_cases=len(training),
         file_ending=".nii.gz",
         dataset_name=staging.name,
@@ -277,7 +303,9 @@ def _finish(staging: Path, layout: Layout, options: Options, outcomes: Sequence[
     warnings = []
     patients = len(set(training.values()))
     if training and not folds:
-        warnings.append("All training cases are of one patient: there are no folds by patient, and no splits_final.json.")
+        warnings.append(
+            "All training cases are of one patient: there are no folds by patient, and no splits_final.json."
+        )
     elif training and len(folds) < 5:
         warnings.append(f"The training cases are of {patients} patients: there are {len(folds)} folds instead of 5.")
     if not training:

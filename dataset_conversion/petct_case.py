@@ -110,7 +110,11 @@ def _decisions(case: Case) -> list[Any]:
 def _paths(case: Case) -> list[Path]:
     values = vars(case)
     paths = [header.path for header in values.get("headers", ())]
-    return [*paths, *values.get("nifti_labels", ()), *(values[key] for key in ("ct", "pet", "label") if values.get(key))]
+    return [
+        *paths,
+        *values.get("nifti_labels", ()),
+        *(values[key] for key in ("ct", "pet", "label") if values.get(key)),
+    ]
 
 
 def _written(place: Place, case: Case) -> dict[str, Any]:

@@ -122,8 +122,20 @@ def _find_autopet(folder: Path, options: Options, _: int) -> Found:
         study, patient = suv.parent.name, suv.parent.parent.name
         ct, label = suv.with_name("CTres.nii.gz"), suv.with_name("SEG.nii.gz")
         name = f"{patient}_{clean(study)}"
-        cases.append(NiftiCase(name, patient, ct, suv, label if label.is_file() else None, "autopet", options.choices.classes or ONE_CLASS))
-    without = [str(path) for path in sorted(folder.glob("PETCT_*/*")) if path.is_dir() and not (path / "SUV.nii.gz").is_file()]
+        cases.append(
+            NiftiCase(
+                name,
+                patient,
+                ct,
+                suv,
+                label if label.is_file() else None,
+                "autopet",
+                options.choices.classes or ONE_CLASS,
+            )
+        )
+    without = [
+        str(path) for path in sorted(folder.glob("PETCT_*/*")) if path.is_dir() and not (path / "SUV.nii.gz").is_file()
+    ]
     notes += [f"{path} has no SUV.nii.gz" for path in without]
     return _complete(cases, notes)
 
@@ -140,7 +152,9 @@ def _find_hecktor(folder: Path, options: Options, _: int) -> Found:
         places = [ct.parent, ct.parent.with_name("labelsTr"), ct.parent.with_name("labelsTs")]
         label = next((place / f"{name}.nii.gz" for place in places if (place / f"{name}.nii.gz").is_file()), None)
         classes = options.choices.classes or _HECKTOR_CLASSES
-        cases.append(NiftiCase(clean(name), clean(name), ct, ct.with_name(f"{name}__PT.nii.gz"), label, "hecktor", classes))
+        cases.append(
+            NiftiCase(clean(name), clean(name), ct, ct.with_name(f"{name}__PT.nii.gz"), label, "hecktor", classes)
+        )
     return _complete(cases, [])
 
 
@@ -160,7 +174,9 @@ def _find_pairs(folder: Path, options: Options, _: int) -> Found:
     for key in sorted({**cts, **pets, **labels}):
         name = clean(key.identifier)
         files = {"CT": cts.get(key, []), "PET": pets.get(key, []), "label": labels.get(key, [])}
-        if fault := _fault_of_pair(key.identifier, files) or ("its identifier is another one's, too" if name in taken else None):
+        if fault := _fault_of_pair(key.identifier, files) or (
+            "its identifier is another one's, too" if name in taken else None
+        ):
             found.refused[name or key.identifier] = f"{key.identifier}: {fault}."
             continue
         taken.add(name)
@@ -189,12 +205,7 @@ def _is_pairs(folder: Path, options: Options) -> bool:
 
 def _complete(cases: list[NiftiCase], notes: list[str]) -> Found:
     """Those whose files are there; a missing one is named."""
-    refused = {
-        case.name: f"{path} is missing."
-        for case in cases
-        for path in (case.pet, case.ct)
-        if not path.is_file()
-    }
+    refused = {case.name: f"{path} is missing." for case in cases for path in (case.pet, case.ct) if not path.is_file()}
     return Found([case for case in cases if case.name not in refused], refused, notes)
 
 

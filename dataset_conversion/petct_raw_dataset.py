@@ -105,7 +105,9 @@ def _complete(folder: Path, cases: dict[str, list[str]]) -> list[str]:
     splits = folder / SPLITS_FILE
     if splits.is_file():
         mixed = mixing(json.loads(splits.read_text(encoding="utf-8")), patients)
-        notes += [f"WARNING: fold {fold} of {splits} trains and validates on {', '.join(who)}" for fold, who in mixed.items()]
+        notes += [
+            f"WARNING: fold {fold} of {splits} trains and validates on {', '.join(who)}" for fold, who in mixed.items()
+        ]
     elif folds := patient_folds({case: patients[case] for case in cases["Tr"]}):
         _write_json(splits, folds)
     else:
@@ -114,7 +116,9 @@ def _complete(folder: Path, cases: dict[str, list[str]]) -> list[str]:
         if _lacks_pet(folder, subset):
             (folder / f"pet{subset}").mkdir()
             for name in names:
-                _link(folder / f"images{subset}" / f"{name}_0001{_ENDING}", folder / f"pet{subset}" / f"{name}{_ENDING}")
+                _link(
+                    folder / f"images{subset}" / f"{name}_0001{_ENDING}", folder / f"pet{subset}" / f"{name}{_ENDING}"
+                )
     return notes
 
 

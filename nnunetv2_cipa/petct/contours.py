@@ -48,7 +48,9 @@ def filled(contours: Sequence[Contour], grid: sitk.Image, name: str) -> NDArray[
         if contour.kind == "POINT":
             continue
         if contour.kind != "CLOSED_PLANAR":
-            raise InputError(f"{name} has a contour of type {contour.kind or 'unknown'}; only CLOSED_PLANAR can be filled.")
+            raise InputError(
+                f"{name} has a contour of type {contour.kind or 'unknown'}; only CLOSED_PLANAR can be filled."
+            )
         indices = np.array([grid.TransformPhysicalPointToContinuousIndex(point) for point in contour.points.tolist()])
         at = float(indices[:, 2].mean())
         if np.ptp(indices[:, 2]) > _FLAT or not -_HALF_A_STEP <= at <= depth - 1 + _HALF_A_STEP:

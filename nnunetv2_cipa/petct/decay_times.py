@@ -106,7 +106,9 @@ def frame_duration(values: Values) -> float:
     Raises:
         InputError: it is missing or not above 0.
     """
-    milliseconds = number(values, "ActualFrameDuration", "The decay during a frame is unknown; export the series again.")
+    milliseconds = number(
+        values, "ActualFrameDuration", "The decay during a frame is unknown; export the series again."
+    )
     if milliseconds <= 0:
         raise InputError(f"{named('ActualFrameDuration')} is {milliseconds:g} ms. Export the series again.")
     return milliseconds / 1000
@@ -137,7 +139,9 @@ def injection_time(
         if timedelta(0) <= uptake < max(_PLAUSIBLE_UPTAKE, timedelta(seconds=2 * half_life)):
             return injected, None
         _refuse_long_lived(half_life, f"{named('RadiopharmaceuticalStartDateTime')} {full} cannot be right")
-        injected = _on_day_of(injected - injected.replace(hour=0, minute=0, second=0, microsecond=0), reference, acquired)
+        injected = _on_day_of(
+            injected - injected.replace(hour=0, minute=0, second=0, microsecond=0), reference, acquired
+        )
         return injected, (
             f"{named('RadiopharmaceuticalStartDateTime')} {full} is {uptake.total_seconds() / 60:.0f} min before the "
             f"reference time {reference}: taken for {injected}, the same time on the scan's date"

@@ -19,7 +19,7 @@ from .selection import Choice, choose_pair
 from .series import Series, group_series, read_volume, why_no_slice
 from .structure_sets import StructureSet, choose_regions, label_of, read_structure_set
 from .suv import SuvScale, suv_scale
-from .tags import ENHANCED_CT, ENHANCED_PET, SEGMENTATION, STRUCTURE_SET, named
+from .tags import ENHANCED_CT, ENHANCED_PET, SEGMENTATION, STRUCTURE_SET
 from .volumes import Volumes
 
 
@@ -124,7 +124,13 @@ class DicomCase:
     def choose(self) -> dict[str, Any]:
         """What is chosen and why, from headers alone."""
         choice, scale = self.choice, self.suv()
-        no_slices = sorted({f"{header.values.get('SeriesInstanceUID')}: {why}" for header in self.headers if (why := self._no_slice(header))})
+        no_slices = sorted(
+            {
+                f"{header.values.get('SeriesInstanceUID')}: {why}"
+                for header in self.headers
+                if (why := self._no_slice(header))
+            }
+        )
         return {
             "layout": "dicom",
             "study": choice.pet["StudyInstanceUID"],
@@ -168,7 +174,9 @@ class DicomCase:
         if not self.regions:
             return [str(path) for path in self.label_files]
         return [
-            f"{path}: {self.structure_sets[path].names[number]}" for path, numbers in self.regions.items() for number in numbers
+            f"{path}: {self.structure_sets[path].names[number]}"
+            for path, numbers in self.regions.items()
+            for number in numbers
         ]
 
     def _of(self, classes: tuple[str, ...]) -> tuple[Path, ...]:

@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import warnings
 from typing import Any, Literal
 
 from nnunetv2_cipa.errors import InputError
@@ -19,5 +20,7 @@ def dicom_library(name: Literal["pydicom", "highdicom"]) -> Any:  # noqa: ANN401
         if error.name != name:
             raise
         raise InputError(f"DICOM needs {name}: pip install 'nnunetv2-cipa[dicom]'") from error
-    logging.getLogger(name).setLevel(logging.ERROR)  # their warnings about odd values come once a file
+    # Their remarks about odd but legible values come once a file; what matters is checked here.
+    logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=name)
     return module

@@ -54,7 +54,9 @@ def find_dicom_studies(
     studies: dict[str, list[Header]] = defaultdict(list)
     loose: list[Header] = []
     for header in files.headers:
-        (studies[str(header.values["StudyInstanceUID"])] if "StudyInstanceUID" in header.values else loose).append(header)
+        (studies[str(header.values["StudyInstanceUID"])] if "StudyInstanceUID" in header.values else loose).append(
+            header
+        )
     _adopt_labels(studies)
     with_pet = {uid: headers for uid, headers in studies.items() if _has(headers, (PET_IMAGE, *ENHANCED_PET))}
     names = _names(with_pet, anonymous)
@@ -92,7 +94,11 @@ def _adopt_labels(studies: dict[str, list[Header]]) -> None:
             frame, kind = header.values.get("FrameOfReferenceUID"), header.values.get("SOPClassUID")
             if frame is None or kind not in (*SEGMENTATION, STRUCTURE_SET):
                 continue
-            homes = [home for home, headers in images.items() if any(h.values.get("FrameOfReferenceUID") == frame for h in headers)]
+            homes = [
+                home
+                for home, headers in images.items()
+                if any(h.values.get("FrameOfReferenceUID") == frame for h in headers)
+            ]
             if len(homes) == 1:
                 images[homes[0]].append(header)
                 studies[uid].remove(header)
@@ -100,20 +106,34 @@ def _adopt_labels(studies: dict[str, list[Header]]) -> None:
 
 def _names(studies: Mapping[str, Sequence[Header]], anonymous: bool) -> dict[str, tuple[str, str]]:
     """Patient and case identifier of each study: no names, no birth dates."""
-    identities = {uid: str(headers[0].values.get("PatientID", "")) or f"no PatientID, study {uid}" for uid, headers in studies.items()}
+    identities = {
+        uid: str(headers[0].values.get("PatientID", "")) or f"no PatientID, study {uid}"
+        for uid, headers in studies.items()
+    }
     patients: dict[str, str] = {}
     for number, identity in enumerate(sorted(set(identities.values())), start=1):
         plain = clean(identity)
-        unusable = anonymous or not plain or identity.startswith("no PatientID") or plain.casefold() in map(str.casefold, patients.values())
+        unusable = (
+            anonymous
+            or not plain
+            or identity.startswith("no PatientID")
+            or plain.casefold() in map(str.casefold, patients.values())
+        )
         patients[identity] = f"patient{number:04d}" if unusable else plain
     names: dict[str, tuple[str, str]] = {}
     taken: set[str] = set()
-    for uid in sorted(studies, key=lambda uid: (patients[identities[uid]], str(studies[uid][0].values.get("StudyDate", "")), uid)):
+    for uid in sorted(
+        studies, key=lambda uid: (patients[identities[uid]], str(studies[uid][0].values.get("StudyDate", "")), uid)
+    ):
         patient = patients[identities[uid]]
         date = "" if anonymous else clean(str(studies[uid][0].values.get("StudyDate", "")))
         first = f"{patient}_{date or 1}"
         numbered = (f"{patient}_{date}_{number}" if date else f"{patient}_{number}" for number in range(2, 10**6))
-        name = first if first.casefold() not in taken else next(other for other in numbered if other.casefold() not in taken)
+        name = (
+            first
+            if first.casefold() not in taken
+            else next(other for other in numbered if other.casefold() not in taken)
+        )
         taken.add(name.casefold())
         names[uid] = (patient, name)
     return names
@@ -155,7 +175,10 @@ def _damage(files: Files, headers: Sequence[Header]) -> str | None:
     """A damaged file that lies among a study's own: a slice may be missing."""
     folders = {header.path.parent for header in headers}
     for line in files.damaged:
-        if any(line.startswith(f"{folder}/") and "/" not in line[len(f"{folder}/") :].partition(":")[0] for folder in folders):
+        if any(
+            line.startswith(f"{folder}/") and "/" not in line[len(f"{folder}/") :].partition(":")[0]
+            for folder in folders
+        ):
             return f"A file among its own cannot be read: {line}"
     return None
 

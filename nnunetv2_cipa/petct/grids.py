@@ -70,7 +70,10 @@ def resampled(image: sitk.Image, grid: sitk.Image, outside: float) -> sitk.Image
         return image
     ratios = _ratios(image, grid)
     if max(ratios) > _GAUSSIAN_FROM:
-        widths = [0.5 * ratio * step if ratio > _GAUSSIAN_FROM else 1e-3 for ratio, step in zip(ratios, image.GetSpacing(), strict=True)]
+        widths = [
+            0.5 * ratio * step if ratio > _GAUSSIAN_FROM else 1e-3
+            for ratio, step in zip(ratios, image.GetSpacing(), strict=True)
+        ]
         image = sitk.SmoothingRecursiveGaussian(image, [width / 1.177 for width in widths])
     return sitk.Resample(image, grid, sitk.Transform(), sitk.sitkLinear, outside, sitk.sitkFloat32)
 
@@ -104,7 +107,9 @@ def _identical(first: sitk.Image, second: sitk.Image) -> bool:
 
 def _slice_centre(image: sitk.Image, number: int) -> tuple[float, ...]:
     columns, rows = image.GetSize()[:2]
-    point: tuple[float, ...] = image.TransformContinuousIndexToPhysicalPoint(((columns - 1) / 2, (rows - 1) / 2, number))
+    point: tuple[float, ...] = image.TransformContinuousIndexToPhysicalPoint(
+        ((columns - 1) / 2, (rows - 1) / 2, number)
+    )
     return point
 
 

@@ -67,9 +67,7 @@ def read_folder(folder: Path, num_processes: int = 1) -> Files:
     files = Files(nifti=[path for path in paths if path.name.lower().endswith((".nii", ".nii.gz"))])
     rest = [path for path in paths if path not in set(files.nifti)]
     enough = num_processes if len(rest) >= _FILES_WORTH_PROCESSES else 1
-    read = for_each(
-        _header_or_fault, rest, description="headers", failure="files cannot be read", num_processes=enough
-    )
+    read = for_each(_header_or_fault, rest, description="headers", failure="files cannot be read", num_processes=enough)
     for outcome in read:
         if outcome is None:
             files.other += 1
@@ -122,7 +120,11 @@ def _looks_like_dicom(path: Path) -> bool:
     if len(start) < 8:
         return False
     group, element = struct.unpack("<HH", start[:4])
-    return group in (0x0002, 0x0008) and element <= 0x0018 and (element == 0 or start[4:6].isalpha() or start[6:8] == b"\0\0")
+    return (
+        group in (0x0002, 0x0008)
+        and element <= 0x0018
+        and (element == 0 or start[4:6].isalpha() or start[6:8] == b"\0\0")
+    )
 
 
 def _missing_bytes(path: Path, values: Values, transfer_syntax: str) -> int:
@@ -145,7 +147,11 @@ def _wanted() -> tuple[tuple[int, int], ...]:
 
 
 def _values(dataset: Any, tags: Mapping[str, tuple[int, int]]) -> dict[str, Any]:  # noqa: ANN401 - a pydicom Dataset
-    found = {keyword: _plain(dataset[tag].value) for keyword, tag in tags.items() if tag in dataset and "Sequence" not in keyword}
+    found = {
+        keyword: _plain(dataset[tag].value)
+        for keyword, tag in tags.items()
+        if tag in dataset and "Sequence" not in keyword
+    }
     return {keyword: value for keyword, value in found.items() if value not in (None, "", ())}
 
 

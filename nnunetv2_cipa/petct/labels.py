@@ -76,7 +76,9 @@ def label_values(image: sitk.Image, name: str, classes: Classes | None) -> sitk.
         odd = whole.min() if whole.min() < 0 else whole.max()
         raise InputError(f"{name} has the label {odd:g}. Say what it means, such as --labels tumor={odd:g}")
     kept = sitk.GetArrayFromImage(image)
-    table = {int(value): int(value) if classes is None else classes.number_of(str(int(value))) for value in whole if value}
+    table = {
+        int(value): int(value) if classes is None else classes.number_of(str(int(value))) for value in whole if value
+    }
     result = np.zeros(kept.shape, np.uint8)
     for value, number in table.items():
         result[np.abs(kept - value) <= _WHOLE] = number

@@ -33,14 +33,19 @@ def read_segmentation(path: Path, classes: Classes, frame_of_reference: str) -> 
             raise InputError(
                 f"{path}: its FrameOfReferenceUID (0020,0052) {own_frame} is not that of the study, {frame_of_reference}."
             )
-        wanted = {int(segment.SegmentNumber): classes.number_of(*_names(segment)) for segment in segmentation.SegmentSequence}
+        wanted = {
+            int(segment.SegmentNumber): classes.number_of(*_names(segment)) for segment in segmentation.SegmentSequence
+        }
         wanted = {segment: number for segment, number in wanted.items() if number}
         if not wanted:
             names = ", ".join(" / ".join(_names(segment)) for segment in segmentation.SegmentSequence)
             raise InputError(f"{path}: none of its segments is among --labels: {names}")
         fractional = segmentation.segmentation_type == highdicom.seg.SegmentationTypeValues.FRACTIONAL
         volume = segmentation.get_volume(
-            segment_numbers=list(wanted), combine_segments=False, rescale_fractional=fractional, allow_missing_positions=True
+            segment_numbers=list(wanted),
+            combine_segments=False,
+            rescale_fractional=fractional,
+            allow_missing_positions=True,
         )
     except (ValueError, RuntimeError, AttributeError, TypeError, NotImplementedError) as error:
         if isinstance(error, InputError):

@@ -100,9 +100,7 @@ def is_sharp(kernel: object) -> bool:
     return False
 
 
-def _without(
-    series: Sequence[Series], why_not: Callable[[Series], str | None], passed_over: list[str]
-) -> list[Series]:
+def _without(series: Sequence[Series], why_not: Callable[[Series], str | None], passed_over: list[str]) -> list[Series]:
     kept = []
     for one in series:
         if reason := why_not(one):
@@ -149,11 +147,19 @@ def _best_ct(cts: Sequence[Series], pet: Series, passed_over: list[str]) -> Seri
     for ct in cts:
         share = covered(pet, ct)
         shown = 1.0 if share >= FULL_COVERAGE else share
-        rank[ct.uid, ct.headers[0].path] = (-shown, is_sharp(ct["ConvolutionKernel"]), round(ct.spacing[2] / _SAME_THICKNESS))
+        rank[ct.uid, ct.headers[0].path] = (
+            -shown,
+            is_sharp(ct["ConvolutionKernel"]),
+            round(ct.spacing[2] / _SAME_THICKNESS),
+        )
     ordered = sorted(cts, key=lambda ct: rank[ct.uid, ct.headers[0].path])
-    best = [ct for ct in ordered if rank[ct.uid, ct.headers[0].path] == rank[ordered[0].uid, ordered[0].headers[0].path]]
+    best = [
+        ct for ct in ordered if rank[ct.uid, ct.headers[0].path] == rank[ordered[0].uid, ordered[0].headers[0].path]
+    ]
     chosen = _one(best, "CT series that fits the PET", passed_over)
-    passed_over += [f"{ct}: the chosen one covers more of the PET, is softer or thinner" for ct in ordered if ct is not chosen]
+    passed_over += [
+        f"{ct}: the chosen one covers more of the PET, is softer or thinner" for ct in ordered if ct is not chosen
+    ]
     return chosen
 
 

@@ -76,7 +76,9 @@ def choose_regions(
     Raises:
         InputError: no region is meant, or several might be.
     """
-    patterns = rois or ([source for sources in classes.sources.values() for source in sources] if classes else TUMOUR_NAMES)
+    patterns = rois or (
+        [source for sources in classes.sources.values() for source in sources] if classes else TUMOUR_NAMES
+    )
     chosen = {
         (one.path, number): name for one in sets for number, name in one.names.items() if _matches(name, patterns)
     }

@@ -112,7 +112,9 @@ def _check_corrections(slices: Sequence[Values]) -> None:
             )
         decay = str(values.get("DecayCorrection", "")).upper()
         if decay == "NONE" and "DECY" in corrections:
-            raise InputError(f"{named('DecayCorrection')} is NONE, but {named('CorrectedImage')} has DECY: contradictory.")
+            raise InputError(
+                f"{named('DecayCorrection')} is NONE, but {named('CorrectedImage')} has DECY: contradictory."
+            )
         if decay != "NONE" and "DECY" not in corrections:
             raise InputError(
                 f"{named('CorrectedImage')} is {_listed(corrections)}, without DECY, but {named('DecayCorrection')} is "
@@ -147,7 +149,12 @@ def _from_activity(
     half_life, half_life_note = half_life_of(item)
     decay = math.log(2) / half_life
     correction = str(first.get("DecayCorrection", "")).upper()
-    values: dict[str, Any] = {"weight_kg": kilograms, "dose_Bq": dose, "half_life_s": half_life, "DecayCorrection": correction}
+    values: dict[str, Any] = {
+        "weight_kg": kilograms,
+        "dose_Bq": dose,
+        "half_life_s": half_life,
+        "DecayCorrection": correction,
+    }
     notes = [note for note in (weight_note, dose_note, half_life_note) if note]
     undecayed = [1000 * kilograms / dose * factor for factor in to_activity]
     if correction == "ADMIN":
@@ -169,7 +176,11 @@ def _from_activity(
     injected, note = injection_time(item, reference.time, min(acquired), half_life, offset)
     uptake = (reference.time - injected).total_seconds()
     values |= {"injected": str(injected), "reference": str(reference.time), "uptake_min": uptake / 60}
-    notes += [text for text in (note, _uptake_note(item, uptake), _disagreement(slices, acquired, decay, reference.time)) if text]
+    notes += [
+        text
+        for text in (note, _uptake_note(item, uptake), _disagreement(slices, acquired, decay, reference.time))
+        if text
+    ]
     factors = [factor * math.exp(decay * uptake) for factor in undecayed]
     return SuvScale(tuple(factors), f"{origin}, corrected to the start: {reference.source}", values, tuple(notes))
 
@@ -213,9 +224,11 @@ def _disagreement(slices: Sequence[Values], acquired: Sequence[Any], decay: floa
         times = computed_back(slices, acquired, decay)
     except InputError:
         return None  # only a second opinion, and the file has none
-    ratio = max((math.exp(decay * abs((time - reference).total_seconds())) for time in times))
+    ratio = max(math.exp(decay * abs((time - reference).total_seconds())) for time in times)
     if ratio - 1 > _WORTH_A_WARNING:
-        return f"{named('FrameReferenceTime')} would lead to another reference time: SUV up to {ratio - 1:.1%} different"
+        return (
+            f"{named('FrameReferenceTime')} would lead to another reference time: SUV up to {ratio - 1:.1%} different"
+        )
     return None
 
 

@@ -19,7 +19,7 @@ def day(text: str) -> datetime | None:
     """Midnight of a DA (`YYYYMMDD`); None if it is not one."""
     match = _DA.fullmatch(text.strip())
     try:
-        return datetime(int(match["year"]), int(match["month"]), int(match["day"])) if match else None  # noqa: DTZ001
+        return datetime(int(match["year"]), int(match["month"]), int(match["day"])) if match else None
     except ValueError:
         return None
 

@@ -35,6 +35,9 @@ COMMANDS: dict[str, Command] = {
         "nnunetv2_cipa.weights.import_weights", "make published weights ready for nnU-Net's prediction or training"
     ),
     "export_weights": Command("nnunetv2_cipa.weights.export_weights", "bring a trained CIPA into the published layout"),
+    "segment": Command(
+        "nnunetv2_cipa.segmentation.segment", "segment a PET-CT study (DICOM or NIfTI) and measure its lesions"
+    ),
     "wheelhouse": Command(
         "nnunetv2_cipa.wheelhouse.collect", "collect all wheels for a machine without network access"
     ),

@@ -192,9 +192,11 @@ class DicomCase:
         taken = self.regions or self.label_files
         return [f"{path}: the label is taken from elsewhere" for path in every if path not in taken]
 
-    def renamed(self, name: str) -> "DicomCase":
-        """The same study by another identifier."""
-        return replace(self, name=name)
+    def without_label(self) -> "DicomCase":
+        """The same study as if nobody had segmented it."""
+        labels = (*SEGMENTATION, STRUCTURE_SET)
+        images = tuple(header for header in self.headers if header.values.get("SOPClassUID") not in labels)
+        return replace(self, headers=images, nifti_labels=())
 
 
 def grid_of(series: Series) -> sitk.Image:

@@ -1,6 +1,6 @@
 """A study as NIfTI volumes: CT in HU, PET in SUV, and a label on the grid of either."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,10 @@ class NiftiCase:
             self._check_label(image, ct, pet)
             labels.append(label_values(image, str(self.label), self.classes))
         return Volumes(ct, pet, labels, self.choose())
+
+    def without_label(self) -> "NiftiCase":
+        """The same study as if nobody had segmented it."""
+        return replace(self, label=None)
 
     def _check_label(self, label: sitk.Image, ct: sitk.Image, pet: sitk.Image) -> None:
         if not same_grid(label, ct) and not same_grid(label, pet):

@@ -215,7 +215,7 @@ def convert_petct(
     if not converted:
         shutil.rmtree(staging)
         raise InputError(f"No study is left, nothing was written. {refusals(outcomes)}")
-    warnings = _finish(staging, chosen, options, outcomes)
+    warnings = _finish(staging, target.name, chosen, options, outcomes)
     _replace(target, staging)
     if splits := outdated_splits(target.name, _folds(target)):
         warnings.append(f"{splits} has other folds: remove {splits.parent} before planning, it was made of other data.")
@@ -273,7 +273,9 @@ def _refused(found: Found) -> list[Outcome]:
     return [Outcome(name, "", refusal=reason) for name, reason in sorted(found.refused.items())]
 
 
-def _finish(staging: Path, layout: Layout, options: Options, outcomes: Sequence[Outcome]) -> list[str]:
+def _finish(
+    staging: Path, name: str, layout: Layout, options: Options, outcomes: Sequence[Outcome]
+) -> list[str]:
     """Write what stands beside the images; return what a user should know."""
     converted = [outcome for outcome in outcomes if not outcome.refusal]
     training = {outcome.name: outcome.patient for outcome in converted if outcome.subset == "Tr"}
@@ -291,7 +293,7 @@ def _finish(staging: Path, layout: Layout, options: Options, outcomes: Sequence[
         },
         num_training_cases=len(training),
         file_ending=".nii.gz",
-        dataset_name=staging.name,
+        dataset_name=name,
         description="PET-CT volumes: CT in HU, PET in SUV (body weight)",
         license="that of the source",
         converted_by="nnUNetv2_cipa convert_PETCT",
@@ -312,6 +314,11 @@ def _finish(staging: Path, layout: Layout, options: Options, outcomes: Sequence[
         warnings.append("No study has a label: all are images for prediction (imagesTs).")
     elif not any(outcome.record["highest_class"] for outcome in converted if outcome.subset == "Tr"):
         warnings.append("All labels are empty. nnU-Net cannot plan that: are these the right labels?")
+    if odd := [outcome.name for outcome in converted if not outcome.record["axial"]]:
+        warnings.append(
+            f"{len(odd)} cases, {odd[0]} first, have slices closer together than their pixels: nnU-Net's 2d configuration "
+            "cuts volumes across their coarsest axis, so that its slices would not be axial. Choose another --spacing."
+        )
     return warnings
 
 

@@ -136,6 +136,7 @@ def _written(place: Place, case: Case) -> dict[str, Any]:
         **volumes.record,
         "grid": f"{place.grid}, {_sized(placed.ct)}",
         "pet_grid": _sized(volumes.pet),
+        "axial": placed.ct.GetSpacing()[2] >= max(placed.ct.GetSpacing()[:2]) - 1e-3,
         "label_ml": label_ml,
         "highest_class": classes,
         "figures": dict(found),

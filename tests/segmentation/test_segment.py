@@ -62,7 +62,12 @@ def test_dicom_study_gets_a_dicom_seg_that_others_read(dicom, model_folder, tmp_
     volume = highdicom.seg.segread(path).get_volume(combine_segments=True)
     upwards = volume.array if volume.affine[2, 0] > 0 else volume.array[::-1]
     assert np.array_equal(upwards, expected)
-    by_simpleitk = sitk.ReadImage(str(path))
+    by_simpleitk = sitk.Resample(
+        sitk.ReadImage(str(path)),
+        sitk.ReadImage(str(tmp_path / "out" / "segmentation.nii.gz")),
+        sitk.Transform(),
+        sitk.sitkNearestNeighbor,
+    )
     assert np.array_equal(sitk.GetArrayFromImage(by_simpleitk) > 0, expected > 0)
     dataset = pydicom.dcmread(path)
     ct = pydicom.dcmread(next((dicom / "0001" / "CT").iterdir()))
@@ -77,7 +82,7 @@ def test_dicom_study_gets_a_dicom_seg_that_others_read(dicom, model_folder, tmp_
 
 
 def test_nothing_found_is_an_empty_segmentation(dicom, model_folder, tmp_path):
-    model = model_folder(thresholds=(1000.0,))
+    model = model_folder(thresholds=(40.0,))
     assert segment("-i", dicom / "0001", "-m", model, "-o", tmp_path / "out") == 0
     quantities = json.loads((tmp_path / "out" / "quantities.json").read_text())
     assert quantities["lesions"] == []

@@ -57,3 +57,47 @@ def shared_data():
     if not SHARED.is_dir():
         pytest.skip(f"no {SHARED}: real data is optional")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def phantom_images():
+    """CT, PET and label of a patient of the phantom, each on its own grid, and 12 slices of CT."""
+    from nnunetv2_cipa.phantom.patient import make_patient
+    from nnunetv2_cipa.phantom.studies_folder import volumes
+
+    return volumes(make_patient(12, (64, 64), seed=3))
+
+
+@pytest.fixture
+def study(tmp_path, phantom_images):
+    """A folder with a DICOM study: CT, PET and SEG of the phantom."""
+    pytest.importorskip("highdicom")
+    from nnunetv2_cipa.petct.segmentation_files import BY_HAND, write_segmentation
+    from nnunetv2_cipa.phantom.dicom_files import Identity, write_ct, write_pet
+
+    ct, pet, label = phantom_images
+    folder, identity = tmp_path / "study", Identity("Pat 1", "test")
+    slices = write_ct(folder / "CT", ct, identity)
+    write_pet(folder / "PET", pet, identity, "siemens")
+    write_segmentation(folder / "SEG.dcm", label, slices, ["tumor"], BY_HAND)
+    return folder
+
+
+@pytest.fixture
+def edit():
+    """A function that changes attributes of DICOM files: `edit(paths, Units="CNTS")`; None removes."""
+    pydicom = pytest.importorskip("pydicom")
+
+    def change(paths, **attributes):
+        for path in paths:
+            dataset = pydicom.dcmread(path)
+            for keyword, value in attributes.items():
+                if value is None:
+                    del dataset[keyword]
+                else:
+                    setattr(dataset, keyword, value(dataset) if callable(value) else value)
+                    if dataset[keyword].VR == "US or SS":
+                        dataset[keyword].VR = "US"
+            dataset.save_as(path)
+
+    return change

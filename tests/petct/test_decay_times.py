@@ -61,10 +61,15 @@ def test_a_later_series_without_frame_reference_time_is_refused(pet_slices):
 def test_later_beds_may_be_after_midnight(pet_slices):
     def after_midnight(index):
         late = index >= 2
-        return {"AcquisitionDate": "20240306" if late else "20240305", "AcquisitionTime": "000100" if late else "235600"}
+        return {
+            "AcquisitionDate": "20240306" if late else "20240305",
+            "AcquisitionTime": "000100" if late else "235600",
+        }
 
     slices = pet_slices(
-        SeriesTime="235600", slice_changes=after_midnight, radiopharmaceutical={"RadiopharmaceuticalStartTime": "225600"}
+        SeriesTime="235600",
+        slice_changes=after_midnight,
+        radiopharmaceutical={"RadiopharmaceuticalStartTime": "225600"},
     )
     assert suv_scale(slices).factors == pytest.approx([2e-4 * 2 ** (3600 / 6586.2)] * 4)
 

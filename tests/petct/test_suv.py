@@ -119,7 +119,9 @@ def test_a_given_weight_replaces_a_missing_one(pet_slices):
 
 
 def test_unusual_uptake_and_a_second_opinion_are_said(pet_slices):
-    scale = suv_scale(pet_slices(radiopharmaceutical={"RadiopharmaceuticalStartTime": "103000"}, FrameReferenceTime=900_000))
+    scale = suv_scale(
+        pet_slices(radiopharmaceutical={"RadiopharmaceuticalStartTime": "103000"}, FrameReferenceTime=900_000)
+    )
     assert any("0054,1300" in warning for warning in scale.warnings)
     early = suv_scale(pet_slices(radiopharmaceutical={"RadiopharmaceuticalStartTime": "105000"}))
     assert any("10 min from injection" in warning for warning in early.warnings)

@@ -153,7 +153,9 @@ def test_a_time_limit_is_kept_and_said(nifti, model_folder, tmp_path):
     study, model = nifti / "0001", model_folder(thresholds=(4.0, 4.0, 4.0))
     arguments = ("-ct", study / "CT.nii.gz", "-pet", study / "SUV.nii.gz", "-m", model)
     assert segment(*arguments, "-o", tmp_path / "out", "--time-limit", "10m") == 0
-    assert json.loads((tmp_path / "out" / "study.json").read_text())["effort"] == "3 folds, with mirroring, step size 0.5"
+    assert (
+        json.loads((tmp_path / "out" / "study.json").read_text())["effort"] == "3 folds, with mirroring, step size 0.5"
+    )
     assert segment(*arguments, "-o", tmp_path / "other", "--folds", "1", "--time-limit", "10m") == 0
     assert json.loads((tmp_path / "other" / "study.json").read_text())["folds"] == ["1"]
 

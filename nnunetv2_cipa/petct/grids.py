@@ -114,8 +114,9 @@ def _slice_centre(image: sitk.Image, number: int) -> tuple[float, ...]:
 
 
 def _within_slices(point: Sequence[float], image: sitk.Image) -> bool:
+    """Whether a point lies between the outer faces of a volume's first and last slice, and not on them."""
     index = image.TransformPhysicalPointToContinuousIndex(point)[2]
-    return bool(-0.5 <= round(index, 3) <= image.GetDepth() - 0.5)
+    return bool(-0.499 <= index <= image.GetDepth() - 0.501)
 
 
 def _respaced(

@@ -17,7 +17,8 @@ from .suv_storage import DOSE, HALF_LIFE, INJECTED, UPTAKE, WEIGHT, Storage, sto
 _EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 _CT_INTERCEPT = -1024
 _BEDS = 3
-_HIGHEST = 2**15 - 1
+HIGHEST = 2**15 - 1
+"""Stored value of a slice's maximum."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def write_ct(folder: Path, ct: sitk.Image, identity: Identity, **attributes: obj
         attributes: DICOM keywords and values to set in every slice.
     """
     hu = sitk.GetArrayFromImage(ct)
-    stored = np.clip(np.rint(hu - _CT_INTERCEPT), 0, _HIGHEST).astype(np.uint16)
+    stored = np.clip(np.rint(hu - _CT_INTERCEPT), 0, HIGHEST).astype(np.uint16)
     fixed = {
         "Modality": "CT",
         "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"],
@@ -77,7 +78,7 @@ def write_pet(folder: Path, suv: sitk.Image, identity: Identity, storage: Storag
     ways = stored_slices(storage, [index * _BEDS // depth for index in range(depth)])
     units = np.array([way.unit for way in ways])[:, None, None]
     activity = sitk.GetArrayFromImage(suv).astype(float) / units
-    slopes = [f"{max(float(slice_.max()), 1e-6) / _HIGHEST:.9e}" for slice_ in activity]
+    slopes = [f"{max(float(slice_.max()), 1e-6) / HIGHEST:.9e}" for slice_ in activity]
     stored = np.rint(activity / np.array(slopes, dtype=float)[:, None, None]).clip(0, 2**16 - 1).astype(np.uint16)
 
     def of_slice(index: int) -> tuple[dict[str, Any], dict[tuple[int, str, int], tuple[str, Any]]]:

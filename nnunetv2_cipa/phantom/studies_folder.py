@@ -14,7 +14,7 @@ from nnunetv2_cipa.petct.grids import resampled, target_grid
 from nnunetv2_cipa.petct.segmentation_files import BY_HAND, write_segmentation
 from nnunetv2_cipa.phantom.patient import Patient, make_patient
 
-from .dicom_files import Identity, write_ct, write_pet
+from .dicom_files import HIGHEST, Identity, write_ct, write_pet
 from .suv_storage import Storage
 
 Format = Literal["nifti", "dicom"]
@@ -79,7 +79,16 @@ def volumes(patient: Patient) -> tuple[sitk.Image, sitk.Image, sitk.Image]:
     ct = _image(np.rint(patient.ct).astype(np.int16), patient)
     fine = _image(patient.pet.astype(np.float32), patient)
     pet = resampled(fine, target_grid(fine, fine, PET_SPACING), 0.0)
-    return ct, sitk.Clamp(pet, sitk.sitkFloat32, 0.0), _image(patient.tumour.astype(np.uint8), patient)
+    return ct, _storable(pet), _image(patient.tumour.astype(np.uint8), patient)
+
+
+def _storable(pet: sitk.Image) -> sitk.Image:
+    """The PET in steps of 1/32767 of each slice's maximum, as DICOM stores it: every form has the same values."""
+    values = sitk.GetArrayFromImage(pet).clip(0).astype(float)
+    steps = np.maximum(values.max(axis=(1, 2), keepdims=True), 1e-6) / HIGHEST
+    stepped = sitk.GetImageFromArray((np.rint(values / steps) * steps).astype(np.float32))
+    stepped.CopyInformation(pet)
+    return stepped
 
 
 def _image(values: NDArray[np.generic], patient: Patient) -> sitk.Image:

@@ -18,10 +18,10 @@ def image(shape, spacing=(1.0, 1.0, 1.0), origin=(0.0, 0.0, 0.0), values=None):
 
 def test_ct_grid_is_cropped_to_the_extent_of_the_pet():
     ct = image((100, 8, 8), (1.0, 1.0, 2.0))
-    pet = image((20, 4, 4), (2.0, 2.0, 4.0), (0.0, 0.0, 50.0))
+    pet = image((20, 4, 4), (2.0, 2.0, 4.0), (0.0, 0.0, 50.5))
     grid = target_grid(ct, pet)
     assert grid.GetSize() == (8, 8, 40)
-    assert grid.GetOrigin() == (0.0, 0.0, 48.0)
+    assert grid.GetOrigin() == (0.0, 0.0, 50.0)
     assert grid.GetSpacing() == ct.GetSpacing()
 
 

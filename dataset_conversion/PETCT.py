@@ -1,7 +1,8 @@
-"""`nnUNetv2_cipa convert_PETCT`: a folder of PET-CT studies becomes a dataset in nnUNet_raw, CT in HU and PET in SUV."""
+"""`nnUNetv2_cipa convert_PETCT`: a folder of PET-CT studies becomes a dataset in nnUNet_raw, in HU and SUV."""
 
 import csv
 import json
+import math
 import shutil
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -19,10 +20,11 @@ from nnunetv2_cipa.petct.labels import ONE_CLASS, Classes
 from nnunetv2_cipa.petct.volumes import GridChoice
 from nnunetv2_cipa.processes import for_each
 
+from .converters import CaseCounts
 from .petct_case import Outcome, Place, choose_case, write_case
 from .petct_layouts import LAYOUTS, Found, Layout, Options, find_studies
 from .petct_overview import described, refusals, write_studies_csv
-from .petct_raw_dataset import adopt_raw_dataset, is_raw_dataset
+from .petct_raw_dataset import adopt_raw_dataset, count_raw_dataset, is_raw_dataset
 from .raw_dataset import MODALITIES, new_dataset_folder, outdated_splits, write_patients_and_folds
 
 DATASET_NAME, DATASET_ID = "PETCT", 606
@@ -222,6 +224,33 @@ def convert_petct(
     return Conversion(target, chosen.name, outcomes, [*found.notes, *warnings])
 
 
+def has_studies(folder: Path) -> bool:
+    """Whether a folder has a layout of PET-CT studies that is told by its names and the beginning of its files."""
+    return is_raw_dataset(folder) or any(layout.recognizes(folder, Options()) for layout in LAYOUTS)
+
+
+def count_studies(folder: Path) -> CaseCounts:
+    """What a folder of studies holds, as far as their headers tell.
+
+    Raises:
+        InputError: every study would be refused.
+    """
+    if is_raw_dataset(folder):
+        return count_raw_dataset(folder)
+    _, found = find_studies(folder, "auto", Options(), default_num_processes)
+    test = _test_cases(folder, found)
+    outcomes = [outcome for outcome in map(choose_case, found.cases) if not outcome.refusal]
+    if not outcomes:
+        raise InputError(f"{folder}: no study can be converted. See nnUNetv2_cipa convert_PETCT -i {folder} --dry-run")
+    tested = [outcome for outcome in outcomes if outcome.name in test or not outcome.labelled]
+    return CaseCounts(
+        training=len(outcomes) - len(tested),
+        test=len(tested),
+        pixels=max(math.prod(outcome.record["ct_size"]) for outcome in outcomes),
+        test_labels=bool(tested) and all(outcome.labelled for outcome in tested),
+    )
+
+
 def read_weights(path: Path) -> dict[str, float]:
     """Body weights in kg by PatientID, from a CSV file of two columns, with or without a line of names.
 
@@ -273,9 +302,7 @@ def _refused(found: Found) -> list[Outcome]:
     return [Outcome(name, "", refusal=reason) for name, reason in sorted(found.refused.items())]
 
 
-def _finish(
-    staging: Path, name: str, layout: Layout, options: Options, outcomes: Sequence[Outcome]
-) -> list[str]:
+def _finish(staging: Path, name: str, layout: Layout, options: Options, outcomes: Sequence[Outcome]) -> list[str]:
     """Write what stands beside the images; return what a user should know."""
     converted = [outcome for outcome in outcomes if not outcome.refusal]
     training = {outcome.name: outcome.patient for outcome in converted if outcome.subset == "Tr"}
@@ -316,8 +343,8 @@ def _finish(
         warnings.append("All labels are empty. nnU-Net cannot plan that: are these the right labels?")
     if odd := [outcome.name for outcome in converted if not outcome.record["axial"]]:
         warnings.append(
-            f"{len(odd)} cases, {odd[0]} first, have slices closer together than their pixels: nnU-Net's 2d configuration "
-            "cuts volumes across their coarsest axis, so that its slices would not be axial. Choose another --spacing."
+            f"{len(odd)} cases, {odd[0]} first, have slices closer together than their pixels: nnU-Net's 2d "
+            "configuration cuts across the coarsest axis, so that its slices would not be axial. See --spacing."
         )
     return warnings
 

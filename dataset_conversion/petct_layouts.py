@@ -32,7 +32,7 @@ class Options:
         label: pattern of label files.
     """
 
-    choices: DicomChoices = DicomChoices()
+    choices: DicomChoices = field(default_factory=DicomChoices)
     weights: Mapping[str, float] = field(default_factory=dict)
     anonymous: bool = False
     ct: str | None = None

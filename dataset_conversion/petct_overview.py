@@ -7,8 +7,8 @@ from pathlib import Path
 from .petct_case import Outcome
 
 _COLUMNS = (
-    "case", "patient", "set", "refused", "ct", "pet", "suv_rule", "suv_factor", "suv_values", "grid", "pet_grid", "labels",
-    "label_ml", "body_HU", "body_SUV", "thick_soft_tissue_SUV", "max_SUV", "warnings", "passed_over",
+    "case", "patient", "set", "refused", "ct", "pet", "suv_rule", "suv_factor", "suv_values", "grid", "pet_grid",
+    "labels", "label_ml", "body_HU", "body_SUV", "thick_soft_tissue_SUV", "max_SUV", "warnings", "passed_over",
 )  # fmt: skip
 
 
@@ -50,8 +50,8 @@ def described(outcome: Outcome) -> str:
         lines.append(f"  grid:  {record['grid']} (PET itself: {record['pet_grid']})")
         found = record["figures"]
         lines.append(
-            f"  check: body {found['body_HU']:.0f} HU, SUV {found['body_SUV']:.2f}; thick soft tissue, such as liver, SUV "
-            f"{found['thick_soft_tissue_SUV']:.2f} (liver with FDG: 1.3 to 3.0); SUVmax {found['max_SUV']:.2f}"
+            f"  check: body {found['body_HU']:.0f} HU, SUV {found['body_SUV']:.2f}; thick soft tissue, such as liver, "
+            f"SUV {found['thick_soft_tissue_SUV']:.2f} (liver with FDG: 1.3 to 3.0); SUVmax {found['max_SUV']:.2f}"
         )
     lines += [f"  passed over: {reason}" for reason in record["passed_over"]]
     lines += [f"  WARNING: {warning}" for warning in record["warnings"]]

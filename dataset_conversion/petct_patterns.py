@@ -21,7 +21,9 @@ class Pattern:
     """A pattern relative to a folder: `{id}` is the study's name, `{patient}` the patient's, `*` anything."""
 
     def __init__(self, text: str) -> None:
-        """Args:
+        """Compile a pattern.
+
+        Args:
             text: the pattern.
 
         Raises:

@@ -1,6 +1,7 @@
-"""PET-CT that is in nnU-Net's raw format already, such as autoPET's merged FDG and PSMA: only what is missing is added."""
+"""PET-CT in nnU-Net's raw format already, such as autoPET's merged FDG and PSMA: only what is missing is added."""
 
 import json
+import math
 import os
 import shutil
 from pathlib import Path
@@ -13,6 +14,7 @@ from nnunetv2_cipa.nnunet.patients import PATIENTS_FILE, doubts, mixing, patient
 from nnunetv2_cipa.petct.grids import same_grid
 from nnunetv2_cipa.petct.nifti import read_grid
 
+from .converters import CaseCounts
 from .raw_dataset import MODALITIES, new_dataset_folder
 
 _ENDING = ".nii.gz"
@@ -21,6 +23,17 @@ _ENDING = ".nii.gz"
 def is_raw_dataset(folder: Path) -> bool:
     """Whether a folder has images of two channels as nnU-Net names them."""
     return any((folder / "imagesTr").glob(f"*_0001{_ENDING}")) if (folder / "imagesTr").is_dir() else False
+
+
+def count_raw_dataset(folder: Path) -> CaseCounts:
+    """What it holds.
+
+    Raises:
+        InputError: a case is not complete.
+    """
+    cases = {subset: _cases(folder, subset) for subset in ("Tr", "Ts")}
+    size = read_grid(folder / "imagesTr" / f"{cases['Tr'][0]}_0000{_ENDING}").GetSize()
+    return CaseCounts(len(cases["Tr"]), len(cases["Ts"]), math.prod(size), (folder / "labelsTs").is_dir())
 
 
 def adopt_raw_dataset(folder: Path, dataset_id: int, name: str, *, overwrite: bool, dry: bool) -> str:

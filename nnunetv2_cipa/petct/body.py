@@ -23,7 +23,8 @@ def suv_type_factor(suv_type: str, values: Values, weight: float | None) -> tupl
         return 1.0, "SUV by body weight already"
     if suv_type not in ("BSA", "LBMJAMES128", "LBMJANMA"):
         raise InputError(
-            f"{named('SUVType')} is {suv_type}: its formula is not defined. Export the series as SUV by body weight or in BQML."
+            f"{named('SUVType')} is {suv_type}: its formula is not defined. Export the series as SUV by body "
+            "weight or in BQML."
         )
     kilograms, _ = body_weight(values, weight)
     metres = number(values, "PatientSize", "Enter the height, or export the series in BQML.")

@@ -7,6 +7,7 @@ stay holes, also those that a keyhole connects with the outline.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import SimpleITK as sitk
@@ -85,7 +86,7 @@ def _fill_between(inside: NDArray[np.bool_], drawn: Sequence[int]) -> None:
     gaps = np.diff(drawn)
     if len(gaps) == 0 or (usual := int(np.median(gaps))) < 2:
         return
-    for below, above in zip(drawn[:-1], drawn[1:], strict=True):
+    for below, above in pairwise(drawn):
         if above - below <= usual:
             for number in range(below + 1, above):
                 inside[number] = inside[below if number - below <= above - number else above]

@@ -136,6 +136,7 @@ class DicomCase:
             "study": choice.pet["StudyInstanceUID"],
             "ct": str(choice.ct),
             "ct_series": choice.ct.uid,
+            "ct_size": [choice.ct["Columns"], choice.ct["Rows"], len(choice.ct.headers)],
             "pet": str(choice.pet),
             "pet_series": choice.pet.uid,
             "ct_covers": choice.coverage,

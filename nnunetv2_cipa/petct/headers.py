@@ -59,8 +59,7 @@ def read_folder(folder: Path, num_processes: int = 1) -> Files:
     dicom_library("pydicom")
     paths = [
         Path(root, name)
-        for root, folders, names in os.walk(folder)
-        if not folders.sort()  # type: ignore[func-returns-value]
+        for root, _, names in sorted(os.walk(folder))
         for name in sorted(names)
         if not name.startswith(".")
     ]

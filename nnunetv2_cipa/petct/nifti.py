@@ -75,7 +75,8 @@ def checked_suv(image: sitk.Image, path: Path) -> sitk.Image:
     high = float(np.percentile(sitk.GetArrayViewFromImage(image), 99.9))
     if high > HIGHEST_SUV:
         raise InputError(
-            f"{path}: 0.1 % of its values are above {high:.0f}, which is no SUV (Bq/ml, as it seems). Give the PET in SUV."
+            f"{path}: 0.1 % of its values are above {high:.0f}, which is no SUV (Bq/ml, as it seems). Give "
+            "the PET in SUV."
         )
     return sitk.Cast(image, sitk.sitkFloat32)
 

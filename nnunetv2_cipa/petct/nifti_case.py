@@ -51,6 +51,7 @@ class NiftiCase:
             "layout": self.layout,
             "study": self.name,
             "ct": str(self.ct),
+            "ct_size": list(ct.GetSize()),
             "pet": str(self.pet),
             "suv_rule": "SUV already, as the file says",
             "suv_factor": [1.0, 1.0],

@@ -63,7 +63,7 @@ def _towards_feet_and_left(image: sitk.Image) -> list[tuple[int, bool]]:
 
 def _turned(image: sitk.Image, order: Sequence[tuple[int, bool]]) -> NDArray[Any]:
     values: NDArray[Any] = sitk.GetArrayViewFromImage(image).transpose([axis for axis, _ in order])
-    return np.flip(values, [number for number, (_, flipped) in enumerate(order) if flipped])
+    return np.flip(values, tuple(number for number, (_, flipped) in enumerate(order) if flipped))
 
 
 def _middle(classes: NDArray[np.uint8]) -> list[int]:

@@ -31,7 +31,8 @@ def read_segmentation(path: Path, classes: Classes, frame_of_reference: str) -> 
         own_frame = str(segmentation.FrameOfReferenceUID)
         if own_frame != frame_of_reference:
             raise InputError(
-                f"{path}: its FrameOfReferenceUID (0020,0052) {own_frame} is not that of the study, {frame_of_reference}."
+                f"{path}: its FrameOfReferenceUID (0020,0052) {own_frame} is not that of the study, "
+                f"{frame_of_reference}."
             )
         wanted = {
             int(segment.SegmentNumber): classes.number_of(*_names(segment)) for segment in segmentation.SegmentSequence

@@ -112,8 +112,8 @@ def label_of(structure_set: StructureSet, regions: Mapping[int, int], grid: sitk
     """
     if other := structure_set.frames - {frame}:
         raise InputError(
-            f"{structure_set.path}: its ReferencedFrameOfReferenceUID (3006,0024) {sorted(other)[0]} is not that of the "
-            f"study, {frame}."
+            f"{structure_set.path}: its ReferencedFrameOfReferenceUID (3006,0024) {sorted(other)[0]} is not that of "
+            f"the study, {frame}."
         )
     labels = np.zeros(grid.GetSize()[::-1], np.uint8)
     for number, class_number in regions.items():

@@ -133,8 +133,8 @@ def _philips_counts(slices: Sequence[Values], weight: float | None) -> SuvScale:
         return _from_activity(slices, to_activity, f"CNTS times {named('PhilipsActivityScaleFactor')}", weight)
     raise InputError(
         f"{named('Units')} is CNTS, but neither {named('PhilipsSUVScaleFactor')} nor "
-        f"{named('PhilipsActivityScaleFactor')} is there in every slice: counts cannot become SUV. Export the series in BQML, "
-        "or with its private attributes."
+        f"{named('PhilipsActivityScaleFactor')} is there in every slice: counts cannot become SUV. Export the series "
+        "in BQML, or with its private attributes."
     )
 
 

@@ -39,8 +39,8 @@ def make_studies(
     """Write a study of each patient: the same patients that the other formats have.
 
     NIfTI: `<patient>/CT.nii.gz` (HU), `SUV.nii.gz` and `label.nii.gz`. DICOM: `<patient>/CT`, `<patient>/PET` and
-    `<patient>/SEG.dcm`, and `truth/<patient>_SUV.nii.gz`, the SUV that is to come out. A fifth of the patients, at least
-    one, is listed in test.txt.
+    `<patient>/SEG.dcm`, and `truth/<patient>_SUV.nii.gz`, the SUV that is to come out. A fifth of the patients, at
+    least one, is listed in test.txt.
 
     Args:
         folder: must not exist, but with `overwrite`.

@@ -28,8 +28,9 @@ BED_DURATION = timedelta(seconds=305)
 FRAME = timedelta(seconds=290)
 
 _DECAY = math.log(2) / HALF_LIFE
-_PHILIPS = (0x7053, "Philips PET Private Group")
-_GE = (0x0009, "GEMS_PETD_01")
+_GE_TIME = (0x0009, "GEMS_PETD_01", 0x0D)
+_PHILIPS_SUV = (0x7053, "Philips PET Private Group", 0x00)
+_PHILIPS_ACTIVITY = (0x7053, "Philips PET Private Group", 0x09)
 
 
 @dataclass(frozen=True)
@@ -91,15 +92,15 @@ def _stored(storage: Storage, bed: int) -> StoredSlice:
     at_start = 1000 * WEIGHT / DOSE * math.exp(_DECAY * UPTAKE.total_seconds())
     unit = at_start
     if storage == "ge":
-        private[(*_GE, 0x0D)] = ("DT", f"{start:%Y%m%d%H%M%S.%f}")
+        private[_GE_TIME] = ("DT", f"{start:%Y%m%d%H%M%S.%f}")
     elif storage == "philips-bqml":
-        private = {(*_PHILIPS, 0x00): ("DS", "0.00123"), (*_PHILIPS, 0x09): ("DS", "4.7")}
+        private = {_PHILIPS_SUV: ("DS", "0.00123"), _PHILIPS_ACTIVITY: ("DS", "4.7")}
     elif storage == "philips-counts":
         attributes["Units"], unit = "CNTS", 0.000728
-        private[(*_PHILIPS, 0x00)] = ("DS", "0.000728")
+        private[_PHILIPS_SUV] = ("DS", "0.000728")
     elif storage == "philips-counts-bqml":
         attributes["Units"], unit = "CNTS", at_start * 1.602563
-        private = {(*_PHILIPS, 0x00): ("DS", "0"), (*_PHILIPS, 0x09): ("DS", "1.602563")}
+        private = {_PHILIPS_SUV: ("DS", "0"), _PHILIPS_ACTIVITY: ("DS", "1.602563")}
     elif storage == "gml":
         attributes |= {"Units": "GML", "SUVType": "BW", "DecayCorrection": "ADMIN"}
         unit = 1.0

@@ -1,4 +1,4 @@
-"""How much is computed for a study: folds, mirroring and steps of the sliding window, as much as a time limit allows."""
+"""How much is computed for a study: folds, mirroring and steps of the sliding window, within a time limit."""
 
 import itertools
 import re
@@ -35,7 +35,8 @@ class Effort:
     def __str__(self) -> str:
         """In words."""
         mirroring = "with" if self.mirrored else "without"
-        return f"{self.folds} {'fold' if self.folds == 1 else 'folds'}, {mirroring} mirroring, step size {self.step_size:g}"
+        folds = "1 fold" if self.folds == 1 else f"{self.folds} folds"
+        return f"{folds}, {mirroring} mirroring, step size {self.step_size:g}"
 
 
 def parse_duration(text: str) -> float:
@@ -74,8 +75,8 @@ def choose_effort(
     if not fitting:
         least = min(map(seconds_of, possible))
         raise InputError(
-            f"--time-limit: {max(limit, 0):.0f} s are left for the network, but it needs {least / (1 - _RESERVE):.0f} s at "
-            "least. Allow more, or predict on a GPU."
+            f"--time-limit: {max(limit, 0):.0f} s are left for the network, but it needs {least / (1 - _RESERVE):.0f} s "
+            "at least. Allow more, or predict on a GPU."
         )
     best = max(fitting, key=lambda effort: (seconds_of(effort), effort.folds))
     return best, seconds_of(best)

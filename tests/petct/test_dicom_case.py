@@ -15,8 +15,8 @@ from nnunetv2_cipa.phantom.suv_storage import STORAGES
 pydicom = pytest.importorskip("pydicom")
 
 
-def only_case(folder, choices=DicomChoices(), **options):
-    (case,) = find_dicom_studies(folder, choices, **options).cases
+def only_case(folder, choices=None, **options):
+    (case,) = find_dicom_studies(folder, choices or DicomChoices(), **options).cases
     return case
 
 

@@ -17,7 +17,7 @@ def test_all_that_a_model_can_do_begins_with_nnunets_default():
 
 @pytest.mark.parametrize("limit", [5, 10, 20, 50, 100, 1000])
 def test_the_most_computation_that_fits_is_chosen(limit):
-    chosen, expected = choose_effort(efforts(5, True), seconds, limit)
+    _, expected = choose_effort(efforts(5, True), seconds, limit)
     assert expected <= 0.85 * limit
     assert not any(expected < seconds(other) <= 0.85 * limit for other in efforts(5, True))
 

@@ -191,13 +191,12 @@ def _mean_decay(decayed: float) -> float:
 
 
 def _radiopharmaceutical(slices: Sequence[Values]) -> Values:
-    items = shared(slices, "RadiopharmaceuticalInformationSequence") or ()
+    items: Sequence[Values] = shared(slices, "RadiopharmaceuticalInformationSequence") or []
     if len(items) != 1:
         raise InputError(
             f"{named('RadiopharmaceuticalInformationSequence')} has {len(items)} items, not one: the dose is unknown."
         )
-    item: Values = items[0]
-    return item
+    return items[0]
 
 
 def _dose(item: Values) -> tuple[float, str | None]:

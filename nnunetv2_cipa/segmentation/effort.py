@@ -73,10 +73,10 @@ def choose_effort(
     usable = limit * (1 - _RESERVE)
     fitting = [effort for effort in possible if seconds_of(effort) <= usable]
     if not fitting:
-        least = min(map(seconds_of, possible))
+        least = min(map(seconds_of, possible)) / (1 - _RESERVE)
         raise InputError(
-            f"--time-limit: {max(limit, 0):.0f} s are left for the network, but it needs {least / (1 - _RESERVE):.0f} s "
-            "at least. Allow more, or predict on a GPU."
+            f"--time-limit: {max(limit, 0):.0f} s are left for the network, but it needs {least:.0f} s at least. "
+            "Allow more, or predict on a GPU."
         )
     best = max(fitting, key=lambda effort: (seconds_of(effort), effort.folds))
     return best, seconds_of(best)

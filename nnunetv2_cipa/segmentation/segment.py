@@ -167,7 +167,7 @@ def segment_study(case: StudyCase, folder: Path, task: Task, *, overwrite: bool 
     total = quantities["total"]
     print(f"{case.name}: {total['lesions']} lesions, {total['MTV_ml']:.2f} ml, TLG {total['TLG']:.1f}; {folder}")
     print(f"    {prediction.effort}; {record['seconds']:.0f} s")
-    for warning in record["warnings"]:  # type: ignore[attr-defined]
+    for warning in record["warnings"]:
         print(f"    WARNING: {warning}")
 
 

@@ -22,10 +22,11 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 from scipy import ndimage
 
-from nnunetv2_cipa.comparison import ComparedModel, Comparison, Images, Run, Settings
+from nnunetv2_cipa.comparison import ComparedModel, Comparison, Run, Settings
+from nnunetv2_cipa.comparison.figures import summarize
 from nnunetv2_cipa.comparison.published import PUBLISHED
-from nnunetv2_cipa.comparison.summarize import summarize
 from nnunetv2_cipa.evaluation import Case, Evaluation, evaluate_folders
+from nnunetv2_cipa.nnunet.images import Images
 from nnunetv2_cipa.phantom.patient import make_patient
 from nnunetv2_cipa.phantom.scanner import CT_WINDOW, SUV_CAP, to_8_bit
 from nnunetv2_cipa.report import page

@@ -10,17 +10,18 @@ from tqdm import tqdm
 from nnunetv2_cipa.evaluation.evaluate import add_reading_arguments
 from nnunetv2_cipa.evaluation.label_folders import read_patients
 from nnunetv2_cipa.files import new_folder
+from nnunetv2_cipa.nnunet.images import images_of_labels
 
+from .comparison import ComparedModel, Comparison, Findings
 from .costs import measure_costs
-from .csv_files import write_cases, write_patients
 from .curves import read_curves
 from .evaluate_models import ModelSource, References, evaluate_models
+from .figures import summarize
+from .model_facts import Costs
 from .published import PUBLISHED
-from .records import Costs, Settings
 from .rendering import latex, markdown
-from .results import ComparedModel, Comparison
-from .specification import Specification, find_images, specify
-from .summarize import summarize
+from .specification import Specification, specify
+from .statistics import Settings
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -89,8 +90,8 @@ def run(arguments: Namespace) -> None:
             num_processes=arguments.np,
         )
         comparison.to_json(folder / "comparison.json")
-        write_cases(folder / "cases.csv", comparison)
-        write_patients(folder / "patients.csv", comparison)
+        comparison.write_cases(folder / "cases.csv")
+        comparison.write_patients(folder / "patients.csv")
         for name, text in (("comparison.md", markdown(comparison)), ("comparison.tex", latex(comparison))):
             (folder / name).write_text(text, encoding="utf-8")
     print(f"\n{markdown(comparison)}\n{arguments.o}")
@@ -119,16 +120,21 @@ def compare(
     )
     settings = Settings()
     means, differences = summarize(models, settings)
+    per_label = {
+        name: Findings(*summarize([model.of_label(name) for model in models], settings))
+        for name in models[0].evaluation.per_label
+    }
     return Comparison(
         dataset_name=specification.dataset_name,
         reference=str(specification.reference),
-        images=find_images(specification.dataset_name, specification.reference),
+        images=images_of_labels(specification.reference, specification.dataset_name),
         models=models,
         means=means,
         differences=differences,
         published=PUBLISHED,
         settings=settings,
         created=datetime.now().astimezone().isoformat(timespec="seconds"),
+        per_label=per_label,
     )
 
 

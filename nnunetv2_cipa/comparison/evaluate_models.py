@@ -7,9 +7,9 @@ from pathlib import Path
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.evaluation import evaluate_pairs
 from nnunetv2_cipa.evaluation.label_folders import LabelFormat, Pair, find_label_format, find_pairs, natural_order
+from nnunetv2_cipa.nnunet.model_folder import ModelFolder
 
-from .model_folder import ModelFolder
-from .results import Run
+from .comparison import Run
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,14 @@
 """What the user asks to be compared: from words of the command line to files."""
 
-import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.folders import find_dataset
+from nnunetv2_cipa.nnunet.model_folder import find_model, find_training_labels
 
 from .evaluate_models import ModelSource
-from .model_folder import find_dataset, find_model, find_training_labels
-from .records import Images
 
 
 @dataclass(frozen=True)
@@ -75,23 +73,6 @@ def specify(
             raise InputError("Name the folder of label files, such as labelsTs, with -ref.")
         reference = find_training_labels(dataset_name)
     return Specification(dataset_name or reference.resolve().parent.name, reference.absolute(), tuple(sources))
-
-
-def find_images(dataset_name: str, reference: Path) -> Images | None:
-    """Find the images that belong to a folder of label files, None where nnU-Net's layout does not tell."""
-    folder = reference.resolve()
-    if folder.name == "gt_segmentations":  # nnU-Net's copy of labelsTr
-        folder = Path(os.environ.get("nnUNet_raw", ""), dataset_name, "labelsTr").resolve()
-    images = folder.with_name(folder.name.replace("labels", "images", 1))
-    description = folder.with_name("dataset.json")
-    if images == folder or not images.is_dir() or not description.is_file():
-        return None
-    try:
-        content = json.loads(description.read_text(encoding="utf-8"))
-        channels = sorted((int(number), str(name)) for number, name in content["channel_names"].items())
-        return Images(str(images), content["file_ending"], tuple(name for _, name in channels))
-    except (ValueError, KeyError, TypeError, AttributeError):  # a dataset.json of another program
-        return None
 
 
 def _named_folder(word: str) -> tuple[str, str]:

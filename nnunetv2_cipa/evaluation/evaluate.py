@@ -1,6 +1,5 @@
 """`nnUNetv2_cipa evaluate`: predictions against references, as a table, as JSON and as CSV."""
 
-import math
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,10 +9,11 @@ from nnunetv2.configuration import default_num_processes
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_file
 
+from .evaluation import Evaluation
 from .folders import evaluate_folders
 from .label_folders import read_patients
-from .records import MEASURES, Mean, Measure
-from .results import Evaluation
+from .measures import Level, of_level
+from .wording import heading, shown
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -41,7 +41,8 @@ def add_reading_arguments(parser: ArgumentParser) -> None:
         type=int,
         nargs="+",
         metavar="LABEL",
-        help="label values that together are the foreground (default: the dataset's only one, without dataset.json 1)",
+        help="label values that together are the foreground (default: all of the dataset's, and where there are "
+        "several, each by itself too; without dataset.json 1)",
     )
     parser.add_argument(
         "-djfile",
@@ -89,40 +90,40 @@ def run(arguments: Namespace) -> None:
 
 
 def summary(evaluation: Evaluation) -> str:
-    """Both kinds of measures as text; fractions are shown in percent."""
-    cases, patients, pooled = evaluation.cases, evaluation.patients, evaluation.pooled
+    """All measures as text, of all labels together and of each; fractions are shown in percent."""
+    cases, patients = evaluation.cases, evaluation.patients
+    numbers = f"{_number(cases, 'case')} of {_number(patients, 'patient')}"
+    together = f"{numbers}, foreground {list(evaluation.labels)}"
+    each = {f"{name} {list(of_label.labels)}": of_label for name, of_label in evaluation.per_label.items()}
+    lines = [line for title, one in {together: evaluation, **each}.items() for line in ("", title, "", *_tables(one))]
+    return "\n".join(lines[1:])
+
+
+def _tables(evaluation: Evaluation) -> list[str]:
     lines = [
-        f"{_number(cases, 'case')} of {_number(patients, 'patient')}, foreground {list(evaluation.labels)}",
-        "",
         "PCLT20K protocol: pixels of all cases pooled, mean HD95 of slices in pixels",
-        f"{'IoU %':>10}{'Dice %':>10}{'Acc %':>10}{'HD95':>10}",
-        _percent(pooled.overlap.iou)
-        + _percent(pooled.overlap.dice)
-        + _percent(pooled.overlap.balanced_accuracy)
-        + _shown(pooled.hausdorff95),
+        *_figures(evaluation, "pooled"),
         "",
         f"{'Mean':<16}{'over cases':>10}{'defined':>10}{'over patients':>18}{'defined':>10}",
     ]
-    for measure in MEASURES:
-        unit = "%" if measure.kind == "fraction" else measure.unit(evaluation.units)
+    for measure in of_level("patient"):
         over_cases, over_patients = evaluation.mean_over_cases(measure), evaluation.mean_over_patients(measure)
         lines.append(
-            f"{f'{measure.title} {unit}':<16}{_value(measure, over_cases)}{over_cases.defined:>10}"
-            f"{'':>8}{_value(measure, over_patients)}{over_patients.defined:>10}"
+            f"{heading(measure, evaluation.units):<16}"
+            f"{shown(over_cases.value, measure.kind):>10}{over_cases.defined:>10}"
+            f"{shown(over_patients.value, measure.kind):>18}{over_patients.defined:>10}"
         )
-    return "\n".join(lines)
+    if of_level("agreement"):
+        lines += ["", "Agreement over patients", *_figures(evaluation, "agreement")]
+    return lines
 
 
-def _value(measure: Measure, mean: Mean) -> str:
-    return _percent(mean.value) if measure.kind == "fraction" else _shown(mean.value)
-
-
-def _percent(fraction: float) -> str:
-    return _shown(100 * fraction)
-
-
-def _shown(value: float) -> str:
-    return f"{'-' if math.isnan(value) else f'{value:.2f}':>10}"
+def _figures(evaluation: Evaluation, level: Level) -> list[str]:
+    """Measures of a level in a line of headings and one of figures."""
+    measures = of_level(level)
+    titles = [f"{heading(measure, evaluation.units).removesuffix(' pixels'):>10}" for measure in measures]
+    figures = [shown(evaluation.figure(measure), measure.kind) for measure in measures]
+    return ["".join(titles), "".join(f"{text:>{len(title)}}" for text, title in zip(figures, titles, strict=True))]
 
 
 def _number(things: Sequence[object], name: str) -> str:

@@ -1,21 +1,18 @@
 """Folders of predictions against folders of label files, cases in parallel."""
 
-import multiprocessing
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from tqdm import tqdm
-
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.processes import for_each
 
+from .cases import Case, volumes
+from .evaluation import Evaluation
 from .label_folders import LabelFormat, Pair, find_label_format, find_pairs
 from .label_images import MaskPair, read_pair
 from .lesions import lesions
 from .overlap import overlap
-from .records import Case, volumes
-from .results import Evaluation
 from .surface_distances import slice_hausdorff95, surface_distances
 
 
@@ -34,8 +31,8 @@ def evaluate_folders(
     Args:
         reference: Folder of label files, in any format that nnU-Net reads.
         prediction: Folder of predictions in the same format.
-        foreground: Label values that together are the foreground; by default the dataset's only one, without a
-            dataset.json 1.
+        foreground: Label values that together are the foreground; by default all of the dataset's, and if these are
+            several, each by itself too. Without a dataset.json 1.
         dataset_json: The dataset's; by default the one in `prediction`, else the one beside `reference`.
         patients: Patient of each case; by default the text of its identifier before the first underscore.
         allow_missing: Leave out references without a prediction, for the validation folder of one fold.
@@ -57,17 +54,22 @@ def evaluate_pairs(pairs: Sequence[Pair], label_format: LabelFormat, *, num_proc
     Raises:
         InputError: as for `evaluate_folders`.
     """
-    if num_processes < 1:
-        raise InputError(f"{num_processes} cases at a time is not possible: choose -np from 1 on.")
-    results = _in_parallel(pairs, label_format, num_processes)
-    cases = [result for result in results if isinstance(result, Case)]
-    faults = [result for result in results if isinstance(result, str)]
-    if faults:
-        raise InputError("\n".join([f"{len(faults)} of {len(pairs)} cases cannot be evaluated.", *faults]))
+    labels = label_format.labels
+    measured = for_each(
+        partial(_read_and_measure, label_format=label_format),
+        pairs,
+        description="evaluate",
+        failure="cases cannot be evaluated",
+        num_processes=num_processes,
+    )
+    cases = tuple(case for case, _ in measured)
     if len({(len(case.shape), case.spacing is None) for case in cases}) > 1:
         flat = [case.identifier for case in cases if len(case.shape) == 2]
         raise InputError(f"Slices and volumes cannot be evaluated together. Slices are {', '.join(flat)}.")
-    return Evaluation(tuple(cases), label_format.labels.foreground)
+    per_label = {
+        name: Evaluation(tuple(of_labels[name] for _, of_labels in measured), values) for name, values in labels.parts
+    }
+    return Evaluation(cases, labels.foreground, per_label)
 
 
 def measure_case(pair: Pair, masks: MaskPair) -> Case:
@@ -95,24 +97,7 @@ def measure_case(pair: Pair, masks: MaskPair) -> Case:
     )
 
 
-def _in_parallel(pairs: Sequence[Pair], label_format: LabelFormat, num_processes: int) -> list[Case | str]:
-    """A case for each pair, or what is wrong with it, in their order."""
-    measure = partial(_case_or_fault, label_format=label_format)
-    num_processes = min(num_processes, len(pairs))
-    if num_processes == 1:
-        return list(_with_progress(map(measure, pairs), len(pairs)))
-    with ProcessPoolExecutor(num_processes, multiprocessing.get_context("spawn")) as pool:
-        chunk = min(32, -(-len(pairs) // (4 * num_processes)))
-        return list(_with_progress(pool.map(measure, pairs, chunksize=chunk), len(pairs)))
-
-
-def _with_progress(results: Iterable[Case | str], total: int) -> Iterable[Case | str]:
-    return tqdm(results, total=total, desc="evaluate")
-
-
-def _case_or_fault(pair: Pair, label_format: LabelFormat) -> Case | str:
-    try:
-        masks = read_pair(pair.reference, pair.prediction, label_format.reader, label_format.labels)
-    except InputError as error:
-        return str(error)
-    return measure_case(pair, masks)
+def _read_and_measure(pair: Pair, label_format: LabelFormat) -> tuple[Case, dict[str, Case]]:
+    """The case, and the same of each label that is evaluated by itself."""
+    masks = read_pair(pair.reference, pair.prediction, label_format.reader, label_format.labels)
+    return measure_case(pair, masks), {name: measure_case(pair, part) for name, part in masks.parts.items()}

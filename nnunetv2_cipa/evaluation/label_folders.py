@@ -48,8 +48,8 @@ def find_label_format(
     Args:
         reference: Folder of label files.
         prediction: Folder of predictions.
-        foreground: Label values that together are the foreground; by default the dataset's only one, without a
-            dataset.json 1.
+        foreground: Label values that together are the foreground; by default all of the dataset's, and if these are
+            several, each by itself too. Without a dataset.json 1.
         dataset_json: The dataset's.
 
     Raises:
@@ -156,23 +156,27 @@ def _read_json(file: Path) -> dict[str, Any]:
 
 def _labels_of_dataset(content: dict[str, Any], file: Path, foreground: Sequence[int] | None) -> Labels:
     """Labels of a dataset.json, a region's being all of its values."""
-    values: set[int] = set()
-    ignored: int | None = None
+    named: dict[str, tuple[int, ...]] = {}
     try:
         content["file_ending"].lower()
         for name, value in content["labels"].items():
-            if name == "ignore":
-                ignored = int(value)
-            else:
-                values.update(map(int, value if isinstance(value, list) else [value]))
-    except (KeyError, AttributeError, TypeError, ValueError) as error:
+            named[str(name)] = tuple(map(int, value if isinstance(value, list) else [value]))
+        ignored = named.pop("ignore", (None,))[0]
+    except (KeyError, AttributeError, TypeError, ValueError, IndexError) as error:
         raise InputError(f"{file} is no dataset.json of nnU-Net v2: look at file_ending and labels.") from error
+    values = {value for of_name in named.values() for value in of_name}
     known = sorted(values - {0})
-    if foreground is None and len(known) != 1:
-        raise InputError(f"{file} has the labels {known}: say with -l which of them are the foreground.")
     if foreground is not None and not values.issuperset(foreground):
         raise InputError(f"{file} has the labels {known}: -l {' '.join(map(str, foreground))} names others.")
-    return Labels(tuple(sorted(set(foreground or known))), frozenset({0, *values}), ignored)
+    if not known:
+        raise InputError(f"{file} has no label but background. Give the dataset's own with -djfile.")
+    parts = tuple((name, of_name) for name, of_name in named.items() if of_name != (0,))
+    return Labels(
+        foreground=tuple(sorted(set(foreground or known))),
+        allowed=frozenset({0, *values}),
+        ignored=ignored,
+        parts=parts if foreground is None and len(parts) > 1 else (),
+    )
 
 
 def _reader(content: dict[str, Any], file: Path | None) -> type[Any]:

@@ -1,7 +1,7 @@
 """CT in HU, with air where the scanner has written something else beyond its field of view."""
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 
 from .attributes import Values, number
 from .grids import AIR_HU

@@ -20,7 +20,7 @@ FORMATS = ("pclt20k", "nifti", "dicom")
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("-o", type=Path, required=True, metavar="FOLDER", help="folder to be made")
+    parser.add_argument("-o", type=Path, required=True, metavar="FOLDER", help="new folder")
     parser.add_argument("--patients", type=int, default=20, help="a fifth of them for testing (default: %(default)s)")
     parser.add_argument("--slices", type=int, default=12, help="slices of each patient (default: %(default)s)")
     parser.add_argument("--size", type=int, default=128, help="height and width in pixels (default: %(default)s)")
@@ -82,7 +82,7 @@ def make_phantom(
     num_train = patients - max(round(patients / 5), 1)
     with new_folder(folder, overwrite=overwrite) as new:
         names = []
-        for number in tqdm(range(1, patients + 1), desc="made patients"):
+        for number in tqdm(range(1, patients + 1), desc="synthetic patients"):
             patient = make_patient(slices_per_patient, size, seed=(seed, number))
             names.append(_write_patient(new / f"{number:04d}", patient, first_slice=10 + 7 * number % 90))
         for file_name, chosen in (("train.txt", names[:num_train]), ("test.txt", names[num_train:])):

@@ -1,82 +1,93 @@
 """The steps before training, each a stock command: conversion, planning, a plan that fits, and its copies for seeds."""
 
-from nnunetv2_cipa.planning.plans_files import OWN_PLANS
-from nnunetv2_cipa.planning.seeds import UNSEEDED, plans_of_seed
-from nnunetv2_cipa.planning.timing import CONFIGURATION
-from nnunetv2_cipa.steps import Ledger, Step
+from dataclasses import replace
 
-from .choices import Choices
+from nnunetv2_cipa.dataset_conversion.converters import CaseCounts
+from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS, STOCK_PLANS
+from nnunetv2_cipa.steps import Ledger, Output, Step, Writing
+from nnunetv2_cipa.timing.work import Work
+
+from .experiment import Experiment, plans_of_seed, seed_words
 from .workspace import Workspace, few_cores, our_command, processes, stock_command
 
 
-def conversion(workspace: Workspace) -> list[Step]:
+def conversion(workspace: Workspace, cases: CaseCounts) -> list[Step]:
     """Conversion to nnU-Net's raw format, unless the data are in it."""
     source = workspace.source
-    if not source.converted:
+    if source.converter is None:
         return []
-    command = (*our_command("convert_PCLT20K"), "-i", str(source.folder), "-d", str(source.dataset_id))
+    command = (*our_command(source.converter.command), "-i", str(source.folder), "-d", str(source.dataset_id))
+    output = Output((workspace.raw,), Writing.REPLACED)
     options = ("--overwrite", *processes())
-    return [Step("convert", command, options, reads=(source.folder,), makes=(workspace.raw,), replaces=True)]
+    return [Step("convert", command, options, reads=(source.folder,), output=output, work=_all(cases))]
 
 
 def is_planned_already(workspace: Workspace, ledger: Ledger) -> bool:
     """Whether the user has planned the dataset, in an nnUNet_preprocessed of the user's own."""
-    return ledger.last_start("plan") is None and (workspace.preprocessed / "nnUNetPlans.json").is_file()
+    return ledger.last_start("plan") is None and (workspace.preprocessed / f"{STOCK_PLANS}.json").is_file()
 
 
-def planning(workspace: Workspace) -> Step:
+def planning(workspace: Workspace, cases: CaseCounts) -> Step:
     """nnU-Net's planning and preprocessing."""
     source, folder = workspace.source, workspace.preprocessed
-    command = (stock_command("nnUNetv2_plan_and_preprocess"), "-d", str(source.dataset_id), "-c", CONFIGURATION)
-    names = ("dataset.json", "dataset_fingerprint.json", "nnUNetPlans.json", "nnUNetPlans_2d", "gt_segmentations")
+    command = (stock_command("nnUNetv2_plan_and_preprocess"), "-d", str(source.dataset_id), "-c", CONFIGURATION_2D)
+    names = ("dataset.json", "dataset_fingerprint.json", f"{STOCK_PLANS}.json", f"{STOCK_PLANS}_2d", "gt_segmentations")
     return Step(
         "plan",
         (*command, "--verify_dataset_integrity", "--clean"),
         ("-npfp", "1", "-np", "1") if few_cores() else (),
-        needs=("convert",) if source.converted else (),
-        reads=() if source.converted else (source.folder,),
-        makes=(folder,),
-        proof=tuple(folder / name for name in names),
+        needs=("convert",) if source.converter else (),
+        reads=() if source.converter else (source.folder,),
+        output=Output((folder,), proof=tuple(folder / name for name in names)),
+        work=_all(cases),
     )
 
 
 def plan_for_cipa(
-    workspace: Workspace, choices: Choices, seconds: float | None, *, planned_already: bool = False
+    workspace: Workspace,
+    experiment: Experiment,
+    cases: CaseCounts,
+    *,
+    seconds: float | None = None,
+    planned_already: bool = False,
 ) -> Step:
     """The plan that fits CIPA, this machine and, where given, the seconds that are left."""
-    folds, seeds = map(str, choices.folds), map(str, choices.seeds)
-    options = ["-device", workspace.device, "-tr", *choices.trainers, "-f", *folds, "--seeds", *seeds, *processes()]
+    folds, seeds = map(str, experiment.folds), seed_words(experiment.seeds)
+    options = ["-device", workspace.device, "-tr", *experiment.trainers, "-f", *folds, "--seeds", *seeds, *processes()]
     if seconds is not None:
         options += ["--time-budget", f"{seconds:.0f}s"]
-    plans_file = workspace.plans_file
-    fixed = choices.normalization == "fixed"
-    makes = (plans_file, *([workspace.preprocessed / f"{OWN_PLANS}_{CONFIGURATION}"] if fixed else []))
+    fixed = experiment.normalization == "fixed"
+    makes = (workspace.plans_file, *([workspace.preprocessed / f"{OWN_PLANS}_{CONFIGURATION_2D}"] if fixed else []))
     return Step(
         plans_step(OWN_PLANS),
-        (*our_command("plan"), "-d", str(workspace.source.dataset_id), "--normalization", choices.normalization),
+        (*our_command("plan"), "-d", str(workspace.source.dataset_id), "--normalization", experiment.normalization),
         tuple(options),
         needs=() if planned_already else ("plan",),
-        reads=(workspace.source.folder, workspace.preprocessed / "nnUNetPlans.json") if planned_already else (),
-        makes=makes,
-        proof=(plans_file,),
+        reads=(workspace.source.folder, workspace.preprocessed / f"{STOCK_PLANS}.json") if planned_already else (),
+        output=Output(makes, proof=(workspace.plans_file,)),
+        work=replace(_all(cases), gpu=workspace.on_gpu),
     )
 
 
-def plans_for_seeds(workspace: Workspace, choices: Choices) -> list[Step]:
-    """A copy of that plan for each seed but the one that is the plan itself."""
+def plans_for_seeds(workspace: Workspace, experiment: Experiment) -> list[Step]:
+    """A copy of that plan for each seed."""
     command = (*our_command("plan_seed"), "-d", str(workspace.source.dataset_id), "-p", OWN_PLANS)
     return [
         Step(
             plans_step(plans),
             (*command, "--seed", str(seed)),
             needs=(plans_step(OWN_PLANS),),
-            makes=(workspace.preprocessed / f"{plans}.json",),
+            output=Output((workspace.preprocessed / f"{plans}.json",)),
         )
-        for seed in choices.seeds
-        if seed != UNSEEDED and (plans := plans_of_seed(seed))
+        for seed in experiment.seeds
+        if seed is not None and (plans := plans_of_seed(seed))
     ]
 
 
 def plans_step(plans: str) -> str:
     """Name of the step that makes the plans."""
     return f"plan_for_CIPA{plans.removeprefix(OWN_PLANS)}"
+
+
+def _all(cases: CaseCounts) -> Work:
+    return Work(cases.training + cases.test)

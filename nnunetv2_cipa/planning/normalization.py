@@ -5,8 +5,8 @@ from typing import Any
 
 from nnunetv2_cipa.dataset_conversion.raw_dataset import Normalization
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.plans import DIVISION_BY_255, are_divided_by_255
 
-DIVISION_BY_255 = "RGBTo01Normalization"
 LARGEST_8_BIT = 255
 
 
@@ -22,7 +22,7 @@ def normalized(plans: dict[str, Any], normalization: Normalization, configuratio
         InputError: "fixed", but the images do not hold values from 0 to 255.
     """
     schemes = plans["configurations"][configuration]["normalization_schemes"]
-    if normalization == "stock" or all(scheme == DIVISION_BY_255 for scheme in schemes):
+    if normalization == "stock" or are_divided_by_255(schemes):
         return plans
     properties = plans["foreground_intensity_properties_per_channel"].values()
     if any(channel["min"] < 0 or channel["max"] > LARGEST_8_BIT for channel in properties):

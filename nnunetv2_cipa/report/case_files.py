@@ -1,15 +1,12 @@
 """The viewer's data of all cases: a small script for each one, made by several processes."""
 
-import multiprocessing
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.processes import for_each
 
 from .page_data import script_json
 from .pictures import picture
@@ -35,21 +32,14 @@ def write_case_files(
     Raises:
         InputError: files cannot be read or do not fit; all of them are named.
     """
-    if num_processes < 1:
-        raise InputError(f"{num_processes} cases at a time is not possible: choose -np from 1 on.")
-    write = partial(_write_or_fault, folder=folder, foreground=tuple(foreground), reader=_reader(sources[0]))
-    tasks = list(enumerate(sources))
-    num_processes = min(num_processes, len(tasks))
-    if num_processes == 1:
-        results = list(_with_progress(map(write, tasks), len(tasks)))
-    else:
-        with ProcessPoolExecutor(num_processes, multiprocessing.get_context("spawn")) as pool:
-            chunk = min(32, -(-len(tasks) // (4 * num_processes)))
-            results = list(_with_progress(pool.map(write, tasks, chunksize=chunk), len(tasks)))
-    faults = [result for result in results if isinstance(result, str)]
-    if faults:
-        raise InputError("\n".join([f"{len(faults)} of {len(tasks)} cases cannot be shown.", *faults]))
-    return sum(result for result in results if isinstance(result, int))
+    sizes = for_each(
+        partial(_write, folder=folder, foreground=tuple(foreground), reader=_reader(sources[0])),
+        enumerate(sources),
+        description="report",
+        failure="cases cannot be shown",
+        num_processes=num_processes,
+    )
+    return sum(sizes)
 
 
 def case_file(number: int) -> str:
@@ -62,14 +52,9 @@ def embedded(file: Path, number: int) -> str:
     return file.read_text(encoding="ascii").removeprefix(f"{_CALL}{number},").removesuffix(");\n")
 
 
-def _write_or_fault(
-    task: tuple[int, CaseSources], folder: Path, foreground: tuple[int, ...], reader: type[Any]
-) -> int | str:
+def _write(task: tuple[int, CaseSources], folder: Path, foreground: tuple[int, ...], reader: type[Any]) -> int:
     number, case = task
-    try:
-        content = script_json(picture(case, reader, foreground))
-    except InputError as error:
-        return str(error)
+    content = script_json(picture(case, reader, foreground))
     return (folder / case_file(number)).write_text(f"{_CALL}{number},{content});\n", encoding="ascii")
 
 
@@ -82,7 +67,3 @@ def _reader(case: CaseSources) -> type[Any]:
         return determine_reader_writer_from_file_ending(ending, verbose=False)
     except RuntimeError as error:
         raise InputError(f"nnU-Net has no reader for {ending} files, such as {case.reference}.") from error
-
-
-def _with_progress(results: Iterable[int | str], total: int) -> Iterable[int | str]:
-    return tqdm(results, total=total, desc="report")

@@ -1,5 +1,6 @@
 """The page itself: assets, tables, plots and cases in one HTML file, or with the cases in a folder beside it."""
 
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,24 +14,24 @@ import matplotlib as mpl
 from markupsafe import Markup
 
 from nnunetv2_cipa import __version__
-from nnunetv2_cipa.comparison import QUANTITIES, Comparison
-from nnunetv2_cipa.comparison.published import SOURCE
-from nnunetv2_cipa.comparison.statistics import smallest_p_value
+from nnunetv2_cipa.comparison import Comparison
+from nnunetv2_cipa.comparison.difference_tables import COLUMNS, difference_notes
+from nnunetv2_cipa.comparison.figure_tables import figure_table, run_table
+from nnunetv2_cipa.comparison.model_tables import costs_table, published_table, training_table
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.evaluation import MEASURES
+from nnunetv2_cipa.evaluation.wording import UNDEFINED, unit_shown
 from nnunetv2_cipa.files import new_file, new_folder
 
-from . import plots, tables
+from . import plots
 from .case_files import case_file, embedded, write_case_files
+from .differences import MAIN_MEASURE, difference_tables, headlines
 from .page_data import page_data, script_json
 from .size_classes import size_classes
 from .sources import find_sources
 from .themed_svg import MOST_COLOURS
-from .wording import shown_p, unit_shown
 
-MOST_EMBEDDED_BYTES = 16 * 2**20
+MOST_EMBEDDED_BYTES = 16_000_000
 _SCRIPTS = ("theme.js", "data.js", "cases.js", "table.js", "viewer.js", "plots.js", "main.js")
-_PLOTTED = MEASURES[0]
 _COLOUR_STEPS = 16
 
 
@@ -101,6 +102,7 @@ def _html(comparison: Comparison, folder: str | None, case_files: list[Path]) ->
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["typeset"] = _typeset
     return environment.get_template("page.html").render(
         version=__version__,
         comparison=comparison,
@@ -117,31 +119,19 @@ def _html(comparison: Comparison, folder: str | None, case_files: list[Path]) ->
 
 
 def _tables(comparison: Comparison) -> dict[str, Any]:
-    pooled = [quantity for quantity in QUANTITIES.values() if quantity.is_pooled]
-    of_patients = [quantity for quantity in QUANTITIES.values() if not quantity.is_pooled]
+    models = comparison.models
+    figures = [
+        *(figure_table(comparison, level) for level in ("patient", "pooled", "agreement")),
+        run_table(comparison),
+    ]
     return {
-        "headlines": tables.headlines(comparison),
-        "figure_tables": [
-            {
-                "title": title,
-                "note": note,
-                "headings": [tables.heading(quantity, comparison) for quantity in quantities],
-                "rows": tables.figures(comparison, quantities),
-            }
-            for title, note, quantities in (
-                (
-                    "Mean over patients",
-                    "Every patient counts alike. Undefined values are left out.",
-                    of_patients,
-                ),
-                ("PCLT20K protocol", "Pixels of all cases pooled; HD95 is the mean over slices.", pooled),
-            )
-        ],
-        "differences": tables.differences(comparison),
-        "smallest_p": shown_p(smallest_p_value(len(comparison.models[0].evaluation.patients))),
-        "costs": tables.costs(comparison),
-        "published": tables.published(comparison.published),
-        "published_source": SOURCE,
+        "headlines": headlines(comparison),
+        "figures": [table for table in figures if table.rows],
+        "differences": difference_tables(comparison),
+        "difference_columns": COLUMNS,
+        "difference_notes": difference_notes(comparison),
+        "facts": [table for table in (costs_table(models), training_table(models)) if table.rows],
+        "published": published_table(comparison.published),
     }
 
 
@@ -151,17 +141,22 @@ def _plots_and_data(comparison: Comparison) -> dict[str, Any]:
     unit = unit_shown(evaluation.units.volume)
     sizes = [case.volumes.reference for case in evaluation.cases]
     classes = size_classes(sizes, unit)
-    of_cases = [list(model.case_values(_PLOTTED).values()) for model in models]
-    of_patients = [list(model.patient_values(_PLOTTED).values()) for model in models]
-    scatter, frame = plots.size_scatter(names, of_cases, sizes, unit, _PLOTTED.title)
+    of_cases = [list(model.case_values(MAIN_MEASURE).values()) for model in models]
+    of_patients = [list(model.patient_values(MAIN_MEASURE).values()) for model in models]
+    scatter, frame = plots.size_scatter(names, of_cases, sizes, unit, MAIN_MEASURE.title)
     with_tumour = [group for group in classes if group.has_tumour]
     return {
-        "patients_plot": plots.patient_lines(names, of_patients, _PLOTTED.title),
-        "sizes_plot": plots.size_boxes(names, of_cases, with_tumour, _PLOTTED.title),
+        "patients_plot": plots.patient_lines(names, of_patients, MAIN_MEASURE.title),
+        "sizes_plot": plots.size_boxes(names, of_cases, with_tumour, MAIN_MEASURE.title),
         "scatter_plot": scatter,
         "training_plot": plots.training_curves(models),
         "data": script_json(page_data(comparison, classes, frame)),
     }
+
+
+def _typeset(text: str) -> str:
+    """A worded number with a minus that is as long as a plus, and a dash where it is undefined."""
+    return "\N{EN DASH}" if text == UNDEFINED else re.sub(r"(?<!\w)-(?=\d)", "\N{MINUS SIGN}", text)
 
 
 def _embedded_cases(files: list[Path]) -> Iterator[Markup]:

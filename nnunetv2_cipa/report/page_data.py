@@ -9,11 +9,11 @@ from typing import Any
 from markupsafe import Markup
 
 from nnunetv2_cipa.comparison import Comparison
-from nnunetv2_cipa.evaluation import MEASURES
+from nnunetv2_cipa.evaluation.measures import of_level
+from nnunetv2_cipa.evaluation.wording import unit_shown
 
 from .plots import Frame
 from .size_classes import SizeClass
-from .wording import unit_shown
 
 _DIGITS = 5
 
@@ -30,7 +30,7 @@ def page_data(comparison: Comparison, classes: Sequence[SizeClass], frame: Frame
         `values` has for each measure and each model a list over the cases: the mean over the model's runs, None where
         it is undefined, and fractions from 0 to 1. All lists of `cases` are in the same order.
     """
-    evaluation = comparison.models[0].evaluation
+    evaluation, measures = comparison.models[0].evaluation, of_level("patient")
     class_of = {case: number for number, group in enumerate(classes) for case in group.cases}
     return {
         "models": [model.name for model in comparison.models],
@@ -40,9 +40,9 @@ def page_data(comparison: Comparison, classes: Sequence[SizeClass], frame: Frame
                 "title": measure.title,
                 "unit": unit_shown(measure.unit(evaluation.units)),
                 "isFraction": measure.kind == "fraction",
-                "higherIsBetter": measure.higher_is_better,
+                "best": measure.best,
             }
-            for measure in MEASURES
+            for measure in measures
         ],
         "sizeUnit": unit_shown(evaluation.units.volume),
         "classes": [f"{group.title} ({group.range})" if group.range else group.title for group in classes],
@@ -56,7 +56,7 @@ def page_data(comparison: Comparison, classes: Sequence[SizeClass], frame: Frame
             measure.name: [
                 [_rounded(value) for value in model.case_values(measure).values()] for model in comparison.models
             ]
-            for measure in MEASURES
+            for measure in measures
         },
         "frame": None if frame is None else asdict(frame),
     }

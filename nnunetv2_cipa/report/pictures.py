@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.evaluation.label_images import read_channel
 
 from .outlines import outline
 from .sources import CaseSources
@@ -113,7 +114,7 @@ def data_url(image: NDArray[np.uint8]) -> str:
 
 
 def _read_labels(file: Path, reader: type[Any]) -> tuple[Volume, Grid]:
-    values, properties = _read(file, lambda: reader().read_seg(str(file)))
+    values, properties = read_channel(file, lambda: reader().read_seg(str(file)))
     spacing = [float(length) for length in properties["spacing"][1:]]
     direction = properties.get("sitk_stuff", {}).get("direction", ())
     against = [axis for axis, entry in ((2, 0), (1, 4)) if len(direction) == 9 and direction[entry] < 0]
@@ -121,18 +122,7 @@ def _read_labels(file: Path, reader: type[Any]) -> tuple[Volume, Grid]:
 
 
 def _read_image(file: Path, reader: type[Any]) -> Volume:
-    return _read(file, lambda: reader().read_images([str(file)]))[0]
-
-
-def _read(file: Path, read: Any) -> tuple[Volume, dict[str, Any]]:  # noqa: ANN401 - nnU-Net's readers have no types
-    try:
-        values, properties = read()
-    except Exception as error:  # each reader raises what its libraries do
-        reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
-        raise InputError(f"{file} cannot be read: {reason}") from error
-    if len(values) != 1:
-        raise InputError(f"{file} has {len(values)} channels: one is expected in each file.")
-    return values[0], properties
+    return read_channel(file, lambda: reader().read_images([str(file)]))[0]
 
 
 def _same_grid(values: Volume, labels: Volume, file: Path) -> Volume:

@@ -7,9 +7,9 @@ from nnunetv2.configuration import default_num_processes
 
 from nnunetv2_cipa.comparison import read_comparison
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.evaluation.wording import amount
 
 from .page import write_report
-from .wording import amount
 
 
 def add_arguments(parser: ArgumentParser) -> None:

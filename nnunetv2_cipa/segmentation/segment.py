@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 import torch
 
 from nnunetv2_cipa.dataset_conversion.petct_layouts import Options, find_studies

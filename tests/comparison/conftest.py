@@ -8,14 +8,15 @@ import pytest
 import torch
 from PIL import Image
 
-from nnunetv2_cipa.comparison import ComparedModel, Comparison, Costs, Curve, Images, Run, Settings
+from nnunetv2_cipa.comparison import ComparedModel, Comparison, Costs, Curve, Run, Settings
+from nnunetv2_cipa.comparison.figures import summarize
 from nnunetv2_cipa.comparison.published import PUBLISHED
-from nnunetv2_cipa.comparison.summarize import summarize
 from nnunetv2_cipa.evaluation import Case, Evaluation
+from nnunetv2_cipa.evaluation.cases import Volumes
 from nnunetv2_cipa.evaluation.lesions import Lesions
 from nnunetv2_cipa.evaluation.overlap import Overlap
-from nnunetv2_cipa.evaluation.records import Volumes
 from nnunetv2_cipa.evaluation.surface_distances import SurfaceDistances
+from nnunetv2_cipa.nnunet.images import Images
 
 DATASET = {"channel_names": {"0": "CT", "1": "PET"}, "labels": {"background": 0, "tumor": 1}, "file_ending": ".png"}
 FEW = Settings(resamples=99)

@@ -1,5 +1,6 @@
 """`nnUNetv2_cipa compare`: from files to files."""
 
+import math
 import os
 import subprocess
 import sys
@@ -93,3 +94,25 @@ def test_patients_and_labels_are_passed_on(folders, nnunet, capsys):
     options = ["--patients", str(nnunet / "patients.json"), "-l", "1", "--no_costs"]
     assert main(["compare", *folders, *options, "-o", str(nnunet / "out")]) == 0
     assert "4 cases of 2 patients, foreground [1]." in capsys.readouterr().out
+
+
+def test_several_labels_are_compared_together_and_each_by_itself(folders, nnunet, capsys):
+    dataset = nnunet / "nnUNet_raw" / "Dataset777_Made" / "dataset.json"
+    dataset.write_text(dataset.read_text().replace('"tumor": 1', '"GTVp": 1, "GTVn": 2'))
+    assert main(["compare", *folders, "-o", str(nnunet / "out")]) == 0
+    shown = capsys.readouterr().out
+    assert "foreground [1, 2]." in shown
+    assert "- GTVn by itself: foreground [2]." in shown
+    for title in ("## Means over patients", "## GTVp: Means over patients", "## GTVn: good minus bad"):
+        assert title in shown
+    comparison = read_comparison(nnunet / "out" / "comparison.json")
+    parts = comparison.of_labels()
+    assert parts["GTVp"].means == comparison.means
+    assert parts["GTVp"].difference("good", "bad", "dice") == comparison.difference("good", "bad", "dice")
+    assert math.isnan(parts["GTVn"].means["good"]["dice"].value)
+    assert parts["GTVn"].labels == (2,)
+    comparison.to_json(nnunet / "again.json")
+    assert (nnunet / "again.json").read_text() == (nnunet / "out" / "comparison.json").read_text()
+    assert "good,1,GTVn,e_1,e" in (nnunet / "out" / "cases.csv").read_text()
+    assert main(["compare", *folders, "-l", "1", "-o", str(nnunet / "one")]) == 0
+    assert read_comparison(nnunet / "one" / "comparison.json").per_label == {}

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nnunetv2_cipa.comparison import Images
-from nnunetv2_cipa.comparison.specification import find_images, specify
+from nnunetv2_cipa.comparison.specification import specify
 from nnunetv2_cipa.errors import InputError
 
 
@@ -68,24 +67,9 @@ def test_predictions_alone_need_nothing_of_nnunet(tmp_path, monkeypatch):
         ({"dataset": "777", "trainers": ["A="]}, "expected TRAINER or NAME=TRAINER"),
         ({"dataset": "777", "trainers": ["A=nnUNetTrainer__2d"]}, "expected TRAINER or TRAINER__PLANS__CONFIGURATION"),
         ({"dataset": "777", "trainers": ["absent"]}, "no model absent__nnUNetPlans__2d"),
-        ({"dataset": "778", "trainers": ["nnUNetTrainer"]}, "there is no such dataset"),
+        ({"dataset": "778", "trainers": ["nnUNetTrainer"]}, "There is no dataset 778"),
     ],
 )
 def test_what_is_wrong_is_said(nnunet, arguments, message):
     with pytest.raises(InputError, match=message):
         specified(**arguments)
-
-
-def test_images_beside_the_labels(nnunet):
-    raw = nnunet / "nnUNet_raw" / "Dataset777_Made"
-    assert find_images("", raw / "labelsTs") == Images(str(raw / "imagesTs"), ".png", ("CT", "PET"))
-    copies = nnunet / "nnUNet_preprocessed" / "Dataset777_Made" / "gt_segmentations"
-    copies.mkdir(parents=True)
-    assert find_images("Dataset777_Made", copies).folder == str(raw / "imagesTr")
-    assert find_images("Dataset001_Other", copies) is None
-    assert find_images("", raw / "imagesTs") is None
-    for other in ("no JSON", "[]", "{}", '{"channel_names": {"a": "CT"}}', '{"channel_names": {"0": "CT"}}'):
-        (raw / "dataset.json").write_text(other)
-        assert find_images("", raw / "labelsTs") is None
-    (raw / "dataset.json").unlink()
-    assert find_images("", raw / "labelsTs") is None

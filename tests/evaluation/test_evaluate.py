@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nnunetv2_cipa.cli import main
-from nnunetv2_cipa.evaluation.results import read_evaluation
+from nnunetv2_cipa.evaluation.evaluation import read_evaluation
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_prints_both_kinds_of_measures_and_writes_them(folders, tmp_path, capsys
     protocol = shown[shown.index(["IoU", "%", "Dice", "%", "Acc", "%", "HD95"]) + 1]
     pooled = read_evaluation(tmp_path / "pred" / "evaluation.json").pooled
     assert protocol[:2] == [f"{100 * 12 / 28:.2f}", f"{100 * 24 / 40:.2f}"]
-    assert protocol[3] == f"{pooled.hausdorff95:.2f}"
+    assert protocol[3] == f"{pooled.slice_hausdorff95:.2f}"
     assert ["Dice", "%", f"{100 * 1.5 / 3:.2f}", "3", f"{100 * 0.75 / 2:.2f}", "2"] in shown
     assert ["Precision", "%", "75.00", "2", "75.00", "1"] in shown
     assert ["HD95", "pixels", "0.50", "2", "0.50", "1"] in shown
@@ -84,3 +84,13 @@ def test_says_so_where_names_make_all_cases_one_patients(tmp_path, write, capsys
             write(tmp_path / folder / f"lung_{number}.png", np.eye(3))
     assert main(["evaluate", "-ref", str(tmp_path / "ref"), "-pred", str(tmp_path / "pred"), "-np", "1"]) == 0
     assert "taken for one patient's, lung, as their names" in capsys.readouterr().out
+
+
+def test_several_labels_are_shown_together_and_each_by_itself(folders, tmp_path, capsys):
+    dataset = {"labels": {"background": 0, "GTVp": 1, "GTVn": 2}, "file_ending": ".png"}
+    (tmp_path / "dataset.json").write_text(json.dumps(dataset))
+    assert main(["evaluate", *folders]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    titles = ["3 cases of 2 patients, foreground [1, 2]", "GTVp [1]", "GTVn [2]"]
+    assert [line for line in shown if line in titles] == titles
+    assert sum(line.startswith("PCLT20K protocol") for line in shown) == 3

@@ -69,6 +69,16 @@ def test_format_remains_open(folders, references, predictions, message):
         ({"background": 0, "tumour": 2}, None, Labels((2,), frozenset({0, 2}))),
         ({"background": 0, "tumour": 1, "node": 2}, [2], Labels((2,), frozenset({0, 1, 2}))),
         ({"background": 0, "all": [1, 2, 3], "core": [2, 3]}, [3, 2], Labels((2, 3), frozenset({0, 1, 2, 3}))),
+        (
+            {"background": 0, "tumour": 1, "node": 2, "ignore": 3},
+            None,
+            Labels((1, 2), frozenset({0, 1, 2}), 3, (("tumour", (1,)), ("node", (2,)))),
+        ),
+        (
+            {"background": 0, "all": [1, 3], "core": [3]},
+            None,
+            Labels((1, 3), frozenset({0, 1, 3}), parts=(("all", (1, 3)), ("core", (3,)))),
+        ),
     ],
 )
 def test_labels_of_a_dataset(folders, labels, foreground, expected):
@@ -80,7 +90,7 @@ def test_labels_of_a_dataset(folders, labels, foreground, expected):
 @pytest.mark.parametrize(
     ("content", "foreground", "message"),
     [
-        (TUMOUR | {"labels": {"background": 0, "tumour": 1, "node": 2}}, None, r"labels \[1, 2\]: say with -l"),
+        (TUMOUR | {"labels": {"background": 0}}, None, "no label but background"),
         (TUMOUR, [1, 3], r"labels \[1\]: -l 1 3 names others"),
         (TUMOUR | {"file_ending": ".doc"}, None, r"no reader for \.doc files"),
         ({"labels": {"0": "background", "1": "tumour"}, "file_ending": ".png"}, None, "no dataset.json of nnU-Net v2"),

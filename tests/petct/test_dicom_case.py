@@ -2,7 +2,7 @@ import shutil
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.petct.dicom_case import DicomChoices

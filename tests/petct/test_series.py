@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.petct.headers import Header, read_folder

@@ -5,16 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from nnunetv2_cipa.pipeline.model import Model
-from nnunetv2_cipa.pipeline.source import Source
-from nnunetv2_cipa.pipeline.workspace import open_workspace
-from nnunetv2_cipa.planning.schedule import Schedule, Timings
-from nnunetv2_cipa.planning.timing import timings_content
+from nnunetv2_cipa.dataset_conversion.converters import CaseCounts, Converter
+from nnunetv2_cipa.pipeline.experiment import Model
+from nnunetv2_cipa.pipeline.workspace import Source, open_workspace
+from nnunetv2_cipa.timing.measuring import timings_content
+from nnunetv2_cipa.timing.work import Schedule, Timings
 
 DATASET = "Dataset605_PCLT20K"
 TIMINGS = Timings(
     start=10, iteration=0.1, validation_iteration=0.05, epoch_end=1, case=0.5, prediction_start=5, merge=0.01
 )
+CASES = CaseCounts(training=10, test=4, pixels=48 * 32, test_labels=True)
+CONVERTER = Converter("convert_PCLT20K", "PCLT20K", 605, recognizes=lambda folder: True, count=lambda folder: CASES)
 
 
 @pytest.fixture
@@ -22,7 +24,7 @@ def source(tmp_path):
     folder = tmp_path / "PCLT20K"
     folder.mkdir()
     (folder / "image").write_text("pixels")
-    return Source(folder, DATASET, converted=True)
+    return Source(folder, DATASET, CONVERTER)
 
 
 @pytest.fixture
@@ -67,7 +69,7 @@ class FakeExecutor:
         self.steps.append(step)
         self.environments[step.name] = environment
         log.touch()
-        for path in step.proves:
+        for path in step.output.proof:
             path.parent.mkdir(parents=True, exist_ok=True)
             if not path.is_dir():
                 path.write_text("made")

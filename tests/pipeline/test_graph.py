@@ -3,17 +3,18 @@ from dataclasses import replace
 
 import pytest
 
-from nnunetv2_cipa.pipeline import graph, preparation
-from nnunetv2_cipa.pipeline.best_model import BestModel
-from nnunetv2_cipa.pipeline.choices import Choices
-from nnunetv2_cipa.pipeline.model import Model
-from nnunetv2_cipa.planning.schedule import Schedule
-from nnunetv2_cipa.steps import LocalExecutor, Runner
+from nnunetv2_cipa.pipeline import graph
+from nnunetv2_cipa.pipeline.experiment import BestModel, Experiment, Model
+from nnunetv2_cipa.pipeline.workspace import count_cases as cases
+from nnunetv2_cipa.steps import DoneSteps, LocalExecutor, Runner, Writing
 from nnunetv2_cipa.submission import Sample
+from nnunetv2_cipa.timing.work import Schedule
+
+from .conftest import CASES
 
 OURS, THEIRS = "nnUNetTrainerCIPA", "nnUNetTrainer"
-CHOICES = Choices((OURS, THEIRS), (0, 1))
-SEEDS = Choices((OURS, THEIRS), (0, 1), seeds=(0, 1))
+EXPERIMENT = Experiment((OURS, THEIRS), (0, 1))
+SEEDS = Experiment((OURS, THEIRS), (0, 1), seeds=(None, 1))
 SECOND = Model(OURS, "nnUNetCIPAPlans_seed1")
 
 
@@ -21,7 +22,7 @@ SECOND = Model(OURS, "nnUNetCIPAPlans_seed1")
 def with_labels(workspace):
     for folder in ("imagesTs", "labelsTs"):
         (workspace.raw / folder).mkdir(parents=True)
-        (workspace.raw / folder / "a.png").touch()
+        (workspace.raw / folder / "a_0000.png").touch()
     return workspace
 
 
@@ -33,58 +34,50 @@ def by_name(steps):
     return {step.name: step for step in steps}
 
 
-@pytest.mark.parametrize("choices", [CHOICES, SEEDS])
-def test_every_step_needs_steps_before_it(with_labels, tmp_path, choices):
-    steps = [
-        *preparation.conversion(with_labels),
-        preparation.planning(with_labels),
-        preparation.plan_for_cipa(with_labels, choices, 60),
-        *preparation.plans_for_seeds(with_labels, choices),
-        *graph.trainings(with_labels, choices, {OURS: Schedule(), THEIRS: Schedule()}),
-        graph.selection(with_labels, choices),
-        *graph.predictions(with_labels, choices, best_of(tmp_path, *choices.models[:2])),
-        *graph.results(with_labels, choices),
-    ]
+@pytest.mark.parametrize("experiment", [EXPERIMENT, SEEDS])
+def test_every_step_needs_steps_before_it(with_labels, experiment):
+    stages = list(graph.stages(with_labels, experiment, DoneSteps(with_labels.folder)))
+    steps = [step for stage in stages for step in stage]
     before = set()
     for step in steps:
         assert set(step.needs) <= before, step.name
         before.add(step.name)
     assert len(before) == len(steps)
-    made = [path for step in steps for path in step.makes]
+    made = [path for step in steps for path in step.output.paths]
     assert len(set(made)) == len(made)
 
 
 def test_trainings_are_independent(workspace):
-    trainings = graph.trainings(workspace, CHOICES, {OURS: Schedule(7), THEIRS: Schedule(9)})
-    assert [(step.trainer, step.fold, step.epochs) for step in trainings] == [
-        (OURS, 0, 7),
-        (OURS, 1, 7),
-        (THEIRS, 0, 9),
-        (THEIRS, 1, 9),
+    trainings = graph.trainings(workspace, EXPERIMENT, CASES, {OURS: Schedule(7), THEIRS: Schedule(9)})
+    assert [(step.work.trainer, step.command[3], step.work.schedule.num_epochs) for step in trainings] == [
+        (OURS, "0", 7),
+        (OURS, "1", 7),
+        (THEIRS, "0", 9),
+        (THEIRS, "1", 9),
     ]
     assert {step.needs for step in trainings} == {("plan_for_CIPA",)}
     assert trainings[0].command[1:] == ("605", "2d", "0", "-tr", OURS, "-p", "nnUNetCIPAPlans", "--npz")
-    assert all(step.resumes for step in trainings)
+    assert all(step.output.writing is Writing.RESUMED for step in trainings)
 
 
 def test_seeds_are_trained_by_their_plans(workspace):
-    trainings = by_name(graph.trainings(workspace, SEEDS, {OURS: Schedule(7), THEIRS: Schedule(9)}))
+    trainings = by_name(graph.trainings(workspace, SEEDS, CASES, {OURS: Schedule(7), THEIRS: Schedule(9)}))
     assert len(trainings) == 8
     step = trainings[f"train_{OURS}_seed1_fold1"]
     assert step.command[1:] == ("605", "2d", "1", "-tr", OURS, "-p", "nnUNetCIPAPlans_seed1", "--npz")
     assert step.needs == ("plan_for_CIPA_seed1",)
-    assert step.makes == (workspace.results / f"{OURS}__nnUNetCIPAPlans_seed1__2d" / "fold_1",)
-    assert step.epochs == 7
+    assert step.output.paths == (workspace.results / f"{OURS}__nnUNetCIPAPlans_seed1__2d" / "fold_1",)
+    assert step.work.schedule == Schedule(7)
 
 
 def test_what_was_done_stays_when_seeds_are_added(workspace):
     schedules = {OURS: Schedule(), THEIRS: Schedule()}
-    before = graph.trainings(workspace, CHOICES, schedules)
-    assert [step for step in graph.trainings(workspace, SEEDS, schedules) if step in before] == before
+    before = graph.trainings(workspace, EXPERIMENT, CASES, schedules)
+    assert [step for step in graph.trainings(workspace, SEEDS, CASES, schedules) if step in before] == before
 
 
 def test_nnunet_chooses_among_all_seeds(workspace):
-    step = graph.selection(workspace, SEEDS)
+    step = graph.selection(workspace, SEEDS, CASES)
     assert step.command[1:] == (
         *("605", "-p", "nnUNetCIPAPlans", "nnUNetCIPAPlans_seed1", "-c", "2d"),
         *("-tr", OURS, THEIRS, "-f", "0", "1"),
@@ -93,8 +86,8 @@ def test_nnunet_chooses_among_all_seeds(workspace):
 
 
 def test_two_seeds_of_a_trainer_can_be_the_best_pair(with_labels, tmp_path):
-    (with_labels.raw / "labelsTs" / "a.png").unlink()
-    steps = by_name(graph.predictions(with_labels, SEEDS, best_of(tmp_path, Model(OURS), SECOND)))
+    (with_labels.raw / "labelsTs" / "a_0000.png").unlink()
+    steps = by_name(graph.predictions(with_labels, SEEDS, cases(with_labels), best_of(tmp_path, Model(OURS), SECOND)))
     assert list(steps) == [f"predict_{OURS}", f"predict_{OURS}_seed1", "ensemble", "postprocess"]
     command = steps[f"predict_{OURS}_seed1"].command
     assert command[command.index("-p") + 1] == "nnUNetCIPAPlans_seed1"
@@ -103,37 +96,41 @@ def test_two_seeds_of_a_trainer_can_be_the_best_pair(with_labels, tmp_path):
 
 
 def test_an_ensemble_is_made_of_probabilities(with_labels, tmp_path):
-    steps = by_name(graph.predictions(with_labels, CHOICES, best_of(tmp_path, Model(OURS), Model(THEIRS))))
+    steps = by_name(
+        graph.predictions(with_labels, EXPERIMENT, cases(with_labels), best_of(tmp_path, Model(OURS), Model(THEIRS)))
+    )
     assert list(steps) == [f"predict_{OURS}", f"predict_{THEIRS}", "ensemble", "postprocess"]
     assert "--save_probabilities" in steps[f"predict_{OURS}"].command
     assert str(with_labels.predictions("ensemble")) in steps["postprocess"].command
 
 
 def test_a_single_model_needs_none(with_labels, tmp_path):
-    steps = by_name(graph.predictions(with_labels, CHOICES, best_of(tmp_path, Model(THEIRS))))
+    steps = by_name(graph.predictions(with_labels, EXPERIMENT, cases(with_labels), best_of(tmp_path, Model(THEIRS))))
     assert list(steps) == [f"predict_{OURS}", f"predict_{THEIRS}", "postprocess"]
     assert "--save_probabilities" not in steps[f"predict_{THEIRS}"].command
     assert str(with_labels.predictions(THEIRS)) in steps["postprocess"].command
 
 
 def test_without_labels_only_the_best_is_predicted(with_labels, tmp_path):
-    (with_labels.raw / "labelsTs" / "a.png").unlink()
-    assert list(by_name(graph.predictions(with_labels, CHOICES, best_of(tmp_path, Model(OURS))))) == [
+    (with_labels.raw / "labelsTs" / "a_0000.png").unlink()
+    assert list(
+        by_name(graph.predictions(with_labels, EXPERIMENT, cases(with_labels), best_of(tmp_path, Model(OURS))))
+    ) == [
         f"predict_{OURS}",
         "postprocess",
     ]
-    steps = by_name(graph.results(with_labels, CHOICES))
+    steps = by_name(graph.results(with_labels, EXPERIMENT, cases(with_labels)))
     assert list(steps) == ["submission", "compare", "report"]
     assert "--predictions" not in steps["compare"].command
 
 
 def test_without_test_images_the_cross_validation_is_compared(with_labels):
-    (with_labels.raw / "imagesTs" / "a.png").unlink()
-    assert list(by_name(graph.results(with_labels, CHOICES))) == ["compare", "report"]
+    (with_labels.raw / "imagesTs" / "a_0000.png").unlink()
+    assert list(by_name(graph.results(with_labels, EXPERIMENT, cases(with_labels)))) == ["compare", "report"]
 
 
 def test_predictions_are_compared_with_the_best(with_labels):
-    steps = by_name(graph.results(with_labels, CHOICES))
+    steps = by_name(graph.results(with_labels, EXPERIMENT, cases(with_labels)))
     assert list(steps) == ["submission", "evaluate", "compare", "report"]
     assert f"best={with_labels.predictions('final')}" in steps["compare"].command
 
@@ -157,7 +154,7 @@ def words_after(command, option):
 
 
 def test_seeds_are_compared_as_runs_of_one_model(with_labels):
-    command = by_name(graph.results(with_labels, SEEDS))["compare"].command
+    command = by_name(graph.results(with_labels, SEEDS, cases(with_labels)))["compare"].command
     assert words_after(command, "-tr") == [
         f"{trainer}={model}"
         for trainer in (OURS, THEIRS)
@@ -172,8 +169,25 @@ def test_seeds_are_compared_as_runs_of_one_model(with_labels):
 
 def test_a_sample_is_read_by_the_submission(with_labels, tmp_path):
     sample = Sample(tmp_path / "sample.csv", ("id", "rle"), (), 0, 1)
-    step = by_name(graph.results(with_labels, Choices((OURS,), (0,), sample=sample)))["submission"]
+    step = by_name(graph.results(with_labels, Experiment((OURS,), (0,), sample=sample), cases(with_labels)))[
+        "submission"
+    ]
     assert step.reads == (tmp_path / "sample.csv",)
     assert step.command[-2:] == ("--sample", str(tmp_path / "sample.csv"))
-    without = by_name(graph.results(with_labels, CHOICES))["submission"]
+    without = by_name(graph.results(with_labels, EXPERIMENT, cases(with_labels)))["submission"]
     assert (without.reads, "--sample" in without.command) == ((), False)
+
+
+@pytest.mark.parametrize(("seeds", "pairs"), [((None,), 0), ((0, 1), 1), ((0, 1, 2), 3)])
+def test_every_command_model_and_pair_has_libraries_to_load(with_labels, seeds, pairs):
+    experiment, number = Experiment((OURS,), (0, 1), seeds=seeds), cases(with_labels)
+    after = [graph.selection(with_labels, experiment, number), *graph.result_stage(with_labels, experiment, number)]
+    others = 6 if len(seeds) > 1 else 5  # an ensemble, then
+    assert sum(step.work.starts for step in after) == 1 + pairs + len(seeds) + others
+
+
+def test_a_fold_is_validated_on_its_own_cases(workspace):
+    assert graph.validation_cases(workspace, EXPERIMENT, CASES) == {0: 2, 1: 2}
+    workspace.preprocessed.mkdir(parents=True)
+    (workspace.preprocessed / "splits_final.json").write_text('[{"train": ["b"], "val": ["a", "c", "d"]}]')
+    assert graph.validation_cases(workspace, EXPERIMENT, CASES) == {0: 3, 1: 0}

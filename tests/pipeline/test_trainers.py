@@ -2,7 +2,7 @@ import pytest
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.pipeline.trainers import existing, planned, schedules_of
-from nnunetv2_cipa.planning.schedule import Schedule
+from nnunetv2_cipa.timing.work import Schedule
 
 from .conftest import write_plan
 

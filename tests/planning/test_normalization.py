@@ -1,7 +1,8 @@
 import pytest
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.planning.normalization import DIVISION_BY_255, normalized
+from nnunetv2_cipa.nnunet.plans import DIVISION_BY_255
+from nnunetv2_cipa.planning.normalization import normalized
 
 
 @pytest.fixture

@@ -4,8 +4,12 @@ from argparse import ArgumentParser
 import pytest
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.pipeline import graph
+from nnunetv2_cipa.pipeline.experiment import Experiment
+from nnunetv2_cipa.pipeline.workspace import Source, Workspace
 from nnunetv2_cipa.planning import plan
-from nnunetv2_cipa.planning.schedule import Timings
+from nnunetv2_cipa.steps import DoneSteps, Step
+from nnunetv2_cipa.timing.work import Prediction, Timings, Training, Work
 
 NAME = "Dataset605_PCLT20K"
 FAST = Timings(
@@ -106,7 +110,7 @@ def test_a_time_budget_is_measured_and_planned(preprocessed, monkeypatch):
 def test_seeds_share_the_time(preprocessed, monkeypatch):
     monkeypatch.setattr(plan, "measure", lambda *words: FAST)
     run("--time-budget", "1h", "-overwrite_plans_name", "one")
-    run("--time-budget", "1h", "-overwrite_plans_name", "three", "--seeds", "0", "1", "2", "2")
+    run("--time-budget", "1h", "-overwrite_plans_name", "three", "--seeds", "none", "1", "2", "2")
     one, three = (made(preprocessed, name)["configurations"]["2d"] for name in ("one", "three"))
     iterations = [each["num_epochs"] * each["num_iterations_per_epoch"] for each in (one, three)]
     assert 3 * iterations[1] <= iterations[0] < 4 * iterations[1]
@@ -157,20 +161,40 @@ def test_what_is_missing_is_named(preprocessed, words, message):
         run(*words)
 
 
-def test_folds_that_are_not_there_are_refused(preprocessed, tmp_path):
+def arguments(*words):
+    parser = ArgumentParser()
+    plan.add_arguments(parser)
+    return parser.parse_args(["-d", "605", "-device", "cpu", *words])
+
+
+def test_folds_that_are_not_there_are_refused(preprocessed):
     with pytest.raises(InputError, match=r"has the folds 0 to 4, but not \[5, 7\]"):
-        plan.count_workload(preprocessed, tmp_path, [0, 5, 7])
-    (preprocessed / "splits_final.json").unlink()
-    plan.check_folds(preprocessed, [0, 4])
-    with pytest.raises(InputError, match=r"but not \[5\]"):
-        plan.check_folds(preprocessed, [4, 5])
+        plan.works_after_planning(NAME, arguments("-f", "0", "5", "7"))
 
 
-def test_cases_are_counted(preprocessed, tmp_path):
-    images = tmp_path / "raw" / "imagesTs"
-    images.mkdir(parents=True)
+def test_the_budget_is_for_all_that_a_run_does(preprocessed, tmp_path):
+    images = tmp_path / "nnUNet_raw" / NAME / "imagesTs"
+    images.mkdir()
     for name in ("a_1_0000.png", "a_1_0001.png", "a_2_0000.png"):
         (images / name).touch()
-    workload = plan.count_workload(preprocessed, tmp_path / "raw", [0, 1, 2], seeds=2)
-    assert (workload.seeds, workload.trainings) == (2, 6)
-    assert (workload.folds, workload.validation_cases, workload.test_cases) == (3, 6, 2)
+    works = plan.works_after_planning(NAME, arguments("-f", "0", "1", "2", "--seeds", "none", "1"))
+    assert [work.cases for work in works if isinstance(work, Training)] == [2] * 6
+    assert [work.cases for work in works if isinstance(work, Prediction)] == [2 * 3] * 2
+
+
+def test_a_step_more_changes_budget_and_estimate(preprocessed, monkeypatch):
+    monkeypatch.setattr(plan, "measure", lambda *words: FAST)
+    run("--time-budget", "1h", "-overwrite_plans_name", "before")
+    results = graph.results
+    more = Step("archive", ("tar",), needs=("report",), work=Work(fixed_seconds=1800))
+    monkeypatch.setattr(graph, "results", lambda *given: [*results(*given), more])
+    run("--time-budget", "1h", "-overwrite_plans_name", "after")
+    before, after = (
+        configuration["num_epochs"] * configuration["num_iterations_per_epoch"]
+        for configuration in (made(preprocessed, name)["configurations"]["2d"] for name in ("before", "after"))
+    )
+    assert 0.3 * before < after < 0.6 * before
+    workspace = Workspace(preprocessed, Source(preprocessed, NAME), *[preprocessed.parent] * 3, "cpu")
+    experiment = Experiment(("nnUNetTrainer",), (0,))
+    steps = [step for stage in graph.stages(workspace, experiment, DoneSteps(preprocessed)) for step in stage]
+    assert steps[-1] == more

@@ -9,10 +9,11 @@ import SimpleITK as sitk  # noqa: N813
 from markupsafe import Markup
 from PIL import Image
 
-from nnunetv2_cipa.comparison import ComparedModel, Comparison, Costs, Curve, Images, Run, Settings
+from nnunetv2_cipa.comparison import ComparedModel, Comparison, Costs, Curve, Run, Settings
+from nnunetv2_cipa.comparison.figures import summarize
 from nnunetv2_cipa.comparison.published import PUBLISHED
-from nnunetv2_cipa.comparison.summarize import summarize
 from nnunetv2_cipa.evaluation import evaluate_folders
+from nnunetv2_cipa.nnunet.images import Images
 from nnunetv2_cipa.report import plots
 
 MODELS = ("CIPA", "U-Net", "</script><b>x")

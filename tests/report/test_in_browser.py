@@ -238,7 +238,7 @@ def test_the_differences_of_another_measure(slices_page, open_page):
     tab = open_page(slices_page)
     visible = tab.locator(".difference:visible")
     assert visible.count() == 1
-    tab.locator("#difference-quantity").select_option(label="HD95, mean over patients")
+    tab.locator("#difference-measure").select_option(label="HD95, mean over patients")
     assert visible.count() == 1
     assert visible.locator("caption").inner_text() == "HD95, mean over patients"
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnunetv2_cipa.evaluation import MEASURES
+from nnunetv2_cipa.evaluation.measures import of_level
 from nnunetv2_cipa.report.page_data import page_data, script_json
 from nnunetv2_cipa.report.plots import Frame
 from nnunetv2_cipa.report.size_classes import size_classes
@@ -24,7 +24,7 @@ def test_has_every_value_of_every_case(comparison):
     assert data["cases"]["identifier"] == [case.identifier for case in cases]
     assert data["cases"]["patient"][-1] == "</script><script>throw 1</script>"
     assert next(data["classes"][number] for number in data["cases"]["class"]).startswith("small (16 to ")
-    for measure in MEASURES:
+    for measure in of_level("patient"):
         for model, values in zip(comparison.models, data["values"][measure.name], strict=True):
             expected = [measure.of(case) for case in model.evaluation.cases]
             assert [value is None for value in values] == [value != value for value in expected]

@@ -47,7 +47,7 @@ def test_says_so_where_images_are_not_known(comparison, tmp_path, capsys):
     [
         (["-o", "report.pdf"], "must end with .html"),
         (["-i", "absent.json"], "absent.json cannot be read"),
-        (["--images", "absent"], "there is no such folder"),
+        (["--images", "absent"], "absent is not a folder"),
     ],
 )
 def test_bad_input(file, tmp_path, capsys, options, message):

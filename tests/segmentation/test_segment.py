@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 
 from nnunetv2_cipa.cli import main
 from nnunetv2_cipa.phantom.studies_folder import make_studies

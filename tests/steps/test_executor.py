@@ -6,7 +6,7 @@ import time
 import psutil
 import pytest
 
-from nnunetv2_cipa.steps import LocalExecutor, run_step
+from nnunetv2_cipa.steps import LocalExecutor, Output, Writing, run_step
 from nnunetv2_cipa.steps.executor import MARK, end_leftovers
 
 WITH_CHILD = """
@@ -39,7 +39,7 @@ def test_output_environment_and_exit_code(python, log):
 def test_only_success_moves_what_was_made(python, tmp_path, log):
     made = tmp_path / "made"
     code = "import sys; open(sys.argv[1], 'w').write('x'); sys.exit(int(sys.argv[2]))"
-    step = python("make", code, makes=(made,), beside=True)
+    step = python("make", code, output=Output((made,), Writing.BESIDE))
     for exit_code in (1, 0):
         object.__setattr__(step, "command", (*step.command[:4], str(made), str(exit_code)))
         assert run_step(step, log, {}) == exit_code

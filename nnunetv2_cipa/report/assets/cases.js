@@ -59,7 +59,8 @@ function update() {
   const listed = data.cases.identifier.map((_, number) => number).filter(isListed);
   state.listed = sorted(listed, (number) => cellOf(column, number), descending);
   const value = (number) => valueOf(state.measure, state.model, number);
-  state.ranked = sorted(listed.filter((number) => value(number) !== null), value, !measureNamed(state.measure).higherIsBetter);
+  const loss = (number) => lossOf(measureNamed(state.measure), value(number));
+  state.ranked = sorted(listed.filter((number) => value(number) !== null), loss, true);
   for (const listener of listeners) listener();
 }
 
@@ -72,7 +73,7 @@ function show(number) {
 function rankBy(model, measure) {
   state.model = model;
   state.measure = measure;
-  state.sort = { column: MODEL_COLUMNS + model, descending: !measureNamed(measure).higherIsBetter };
+  state.sort = { column: MODEL_COLUMNS + model, descending: measureNamed(measure).best !== "highest" };
   update();
 }
 

@@ -24,6 +24,7 @@ function svgElement(tag, attributes) {
 const modelColour = (model) => `var(--model-${model % MODEL_COLOURS})`;
 const modelDashes = (model) => DASHES[(model + Math.floor(model / MODEL_COLOURS)) % DASHES.length];
 const measureNamed = (name) => data.measures.find((measure) => measure.name === name);
+const lossOf = ({ best }, value) => (best === "highest" ? -value : best === "zero" ? Math.abs(value) : value);
 const valueOf = (measure, model, number) => data.values[measure][model][number];
 
 function shownValue(value, measure) {

@@ -67,7 +67,7 @@ function connectChoices() {
   };
   byId("previous-page").onclick = () => turnPage(-ROWS);
   byId("next-page").onclick = () => turnPage(ROWS);
-  byId("difference-quantity")?.addEventListener("change", (event) => {
+  byId("difference-measure")?.addEventListener("change", (event) => {
     document.querySelectorAll(".difference").forEach((table, index) => {
       table.hidden = index !== Number(event.target.value);
     });

@@ -109,6 +109,8 @@ class DicomCase:
                 "Export it as single PET slices (SOP class 1.2.840.10008.5.1.4.1.1.128)."
             )
         choice = choose_pair(self.series, named_series=self.choices.series, aligned=self.choices.aligned)
+        if faults := [header.fault for header in (*choice.ct.headers, *choice.pet.headers) if header.fault]:
+            raise InputError(faults[0])
         for path in (*self._of(ENHANCED_CT), *self._of(ENHANCED_PET)):
             choice.passed_over.append(f"{path}: enhanced, several frames in one file")
         return choice

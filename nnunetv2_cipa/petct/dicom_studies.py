@@ -172,21 +172,17 @@ def _has(headers: Iterable[Header], classes: Sequence[str]) -> bool:
 
 
 def _damage(files: Files, headers: Sequence[Header]) -> str | None:
-    """A damaged file that lies among a study's own: a slice may be missing."""
-    folders = {header.path.parent for header in headers}
-    for line in files.damaged:
-        if any(
-            line.startswith(f"{folder}/") and "/" not in line[len(f"{folder}/") :].partition(":")[0]
-            for folder in folders
-        ):
-            return f"A file among its own cannot be read: {line}"
-    return None
+    """A damaged file in a folder that holds slices of this study alone: one of them may be missing."""
+    study = headers[0].values.get("StudyInstanceUID")
+    own = {header.path.parent for header in headers}
+    others = {header.path.parent for header in files.headers if header.values.get("StudyInstanceUID") != study}
+    return next((fault for path, fault in files.damaged.items() if path.parent in own - others), None)
 
 
 def _notes(
     files: Files, studies: Mapping[str, Sequence[Header]], with_pet: Mapping[str, object], loose: Sequence[Header]
 ) -> list[str]:
-    notes = list(files.damaged)
+    notes = [*files.damaged.values(), *(header.fault for header in files.headers if header.fault)]
     if files.other:
         notes.append(f"{files.other} files are no DICOM")
     if loose:

@@ -25,10 +25,17 @@ _UNCOMPRESSED = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.
 
 @dataclass(frozen=True)
 class Header:
-    """One DICOM file: where it is and what its header says."""
+    """One DICOM file.
+
+    Attributes:
+        path: where it is.
+        values: what its header says.
+        fault: what is wrong with the rest of it; None if nothing is known to be.
+    """
 
     path: Path
     values: Values
+    fault: str | None = None
 
 
 @dataclass
@@ -39,13 +46,13 @@ class Files:
         headers: of its DICOM files, sorted by path.
         nifti: its NIfTI files.
         other: how many files are neither.
-        damaged: what cannot be read of files that should be DICOM, one line each.
+        damaged: files that should be DICOM, but whose header cannot be read, with the reason of each.
     """
 
     headers: list[Header] = field(default_factory=list)
     nifti: list[Path] = field(default_factory=list)
     other: int = 0
-    damaged: list[str] = field(default_factory=list)
+    damaged: dict[Path, str] = field(default_factory=dict)
 
 
 def read_folder(folder: Path, num_processes: int = 1) -> Files:
@@ -67,11 +74,11 @@ def read_folder(folder: Path, num_processes: int = 1) -> Files:
     rest = [path for path in paths if path not in set(files.nifti)]
     enough = num_processes if len(rest) >= _FILES_WORTH_PROCESSES else 1
     read = for_each(_header_or_fault, rest, description="headers", failure="files cannot be read", num_processes=enough)
-    for outcome in read:
+    for path, outcome in zip(rest, read, strict=True):
         if outcome is None:
             files.other += 1
         elif isinstance(outcome, str):
-            files.damaged.append(outcome)
+            files.damaged[path] = outcome
         else:
             files.headers.append(outcome)
     return files
@@ -81,7 +88,7 @@ def read_header(path: Path) -> Header | None:
     """The header of a DICOM file; None for any other file.
 
     Raises:
-        InputError: it is a DICOM file, but damaged: unreadable or with fewer bytes than its pixels need.
+        InputError: it is a DICOM file, but its header cannot be read.
     """
     try:
         if not _looks_like_dicom(path):
@@ -98,9 +105,10 @@ def read_header(path: Path) -> Header | None:
         raise
     except Exception as error:  # pydicom raises whatever a damaged file leads to
         raise InputError(f"{path}: damaged DICOM file ({error}). Copy it again, or remove it.") from error
-    if missing:
-        raise InputError(f"{path}: damaged DICOM file, {missing} bytes of its pixels are missing. Copy it again.")
-    return Header(path, values)
+    fault = (
+        f"{path}: damaged DICOM file, {missing} bytes of its pixels are missing. Copy it again." if missing else None
+    )
+    return Header(path, values, fault)
 
 
 def _header_or_fault(path: Path) -> Header | str | None:

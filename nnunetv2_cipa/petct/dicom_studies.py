@@ -173,6 +173,8 @@ def _has(headers: Iterable[Header], classes: Sequence[str]) -> bool:
 
 def _damage(files: Files, headers: Sequence[Header]) -> str | None:
     """A damaged file in a folder that holds slices of this study alone: one of them may be missing."""
+    if not files.damaged:
+        return None
     study = headers[0].values.get("StudyInstanceUID")
     own = {header.path.parent for header in headers}
     others = {header.path.parent for header in files.headers if header.values.get("StudyInstanceUID") != study}

@@ -71,7 +71,8 @@ def read_folder(folder: Path, num_processes: int = 1) -> Files:
         if not name.startswith(".")
     ]
     files = Files(nifti=[path for path in paths if path.name.lower().endswith((".nii", ".nii.gz"))])
-    rest = [path for path in paths if path not in set(files.nifti)]
+    nifti = set(files.nifti)
+    rest = [path for path in paths if path not in nifti]
     enough = num_processes if len(rest) >= _FILES_WORTH_PROCESSES else 1
     read = for_each(_header_or_fault, rest, description="headers", failure="files cannot be read", num_processes=enough)
     for path, outcome in zip(rest, read, strict=True):

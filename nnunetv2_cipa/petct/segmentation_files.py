@@ -82,7 +82,7 @@ def write_segmentation(
         manufacturer_model_name=algorithm.name or "by hand",
         software_versions=algorithm.version,
         device_serial_number="1",
-        content_label=re.sub(r"[^A-Z0-9_ ]", "_", "_".join(class_names).upper())[:16].strip(),
+        content_label=_code_string("SEG_" + "_".join(class_names)),
         content_description="Lesions on PET-CT",
         series_description=f"Segmentation, {algorithm.name or 'by hand'}"[:64],
         omit_empty_frames=False,
@@ -92,6 +92,11 @@ def write_segmentation(
     back = resampled_labels(read_segmentation(path, classes, str(series[0]["FrameOfReferenceUID"])), placed)
     if not np.array_equal(sitk.GetArrayViewFromImage(back), values):
         raise InputError(f"{path} does not read back as it was written: {series[0]} may be no regular stack.")
+
+
+def _code_string(text: str) -> str:
+    """A text as DICOM's code string (CS): at most 16 capitals, digits and underscores, none at the end."""
+    return re.sub(r"[^A-Z0-9]+", "_", text.upper())[:16].rstrip("_")
 
 
 def _completed(dataset: Any) -> Any:  # noqa: ANN401 - a pydicom Dataset

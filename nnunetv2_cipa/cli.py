@@ -36,6 +36,7 @@ COMMANDS: dict[str, Command] = {
     "plan": Command("nnunetv2_cipa.planning.plan", "fit nnU-Net's plan to CIPA, this machine and a time budget"),
     "plan_seed": Command("nnunetv2_cipa.planning.seeds", "copy a plan, to train the same model with another seed"),
     "run": Command("nnunetv2_cipa.pipeline.run", "from data to the best model, its predictions and a submission"),
+    "find_best": Command("nnunetv2_cipa.pipeline.find_best", "have nnU-Net choose the best of any models, or pair"),
     "demo": Command("nnunetv2_cipa.pipeline.demo", "compare CIPA with nnU-Net's own U-Net, from data to picture"),
     "import_weights": Command(
         "nnunetv2_cipa.weights.import_weights", "make published weights ready for nnU-Net's prediction or training"
@@ -53,6 +54,15 @@ COMMANDS: dict[str, Command] = {
     ),
     "quantify": Command(
         "nnunetv2_cipa.quantities.quantify_files", "read uptake, volume and glycolysis of lesions from PET and masks"
+    ),
+    "trust": Command("nnunetv2_cipa.trust.trust", "list the predictions of an ensemble that a human should look at"),
+    "calibrate": Command("nnunetv2_cipa.trust.calibrate", "fit the temperature of a model's probabilities"),
+    "determine_postprocessing": Command(
+        "nnunetv2_cipa.postprocessing.determine_postprocessing",
+        "find the threshold, smallest lesion and gate that are best in a cross-validation",
+    ),
+    "apply_postprocessing": Command(
+        "nnunetv2_cipa.postprocessing.apply_postprocessing", "make label files of probabilities by such a rule"
     ),
     "report": Command("nnunetv2_cipa.report.report", "show a comparison, every case included, as an HTML page"),
     "submission": Command("nnunetv2_cipa.submission.submit", "write predictions in the form that a challenge takes"),

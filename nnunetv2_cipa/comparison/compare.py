@@ -34,7 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=[],
         metavar="[NAME=]TRAINER",
         help="trained models, compared by their cross-validation, or by --predictions of the same NAME; also "
-        "TRAINER__PLANS__CONFIGURATION; one NAME for several makes them runs of one model, such as seeds",
+        "TRAINER__PLANS[__CONFIGURATION]; one NAME for several makes them runs of one model, such as seeds",
     )
     parser.add_argument("-p", default="nnUNetPlans", metavar="PLANS", help="plans of -tr (default: %(default)s)")
     parser.add_argument("-c", default="2d", metavar="CONFIGURATION", help="configuration of -tr (default: %(default)s)")

@@ -9,15 +9,15 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 
-from nnunetv2_cipa.dataset_conversion.raw_dataset import Normalization
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.network import VARIANTS
 from nnunetv2_cipa.nnunet.folders import dataset_folder, root_folder
 from nnunetv2_cipa.nnunet.folds import check_folds
+from nnunetv2_cipa.nnunet.normalizations import add_normalization_argument
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS, STOCK_PLANS, read_planned_json, write_plans
 from nnunetv2_cipa.nnunet.trainers import find_trainer
 from nnunetv2_cipa.pipeline.experiment import Experiment, add_seeds_argument, distinct_seeds
@@ -50,12 +50,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "-f", nargs="+", type=int, default=[0, 1, 2, 3, 4], metavar="FOLD", help="folds to be trained (default: 0 to 4)"
     )
     add_seeds_argument(parser)
-    parser.add_argument(
-        "--normalization",
-        choices=get_args(Normalization),
-        default="stock",
-        help="stock: as nnU-Net has planned; fixed: 8-bit images divided by 255 (default: %(default)s)",
-    )
+    add_normalization_argument(parser)
     parser.add_argument(
         "--time-budget",
         type=duration_argument,

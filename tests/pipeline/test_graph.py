@@ -15,6 +15,7 @@ from .conftest import CASES
 OURS, THEIRS = "nnUNetTrainerCIPA", "nnUNetTrainer"
 EXPERIMENT = Experiment((OURS, THEIRS), (0, 1))
 SEEDS = Experiment((OURS, THEIRS), (0, 1), seeds=(None, 1))
+PRESET = Experiment((OURS, THEIRS, f"{THEIRS}__nnUNetResEncUNetMPlans"), (0, 1), seeds=(None, 1))
 SECOND = Model(OURS, "nnUNetCIPAPlans_seed1")
 
 
@@ -34,7 +35,7 @@ def by_name(steps):
     return {step.name: step for step in steps}
 
 
-@pytest.mark.parametrize("experiment", [EXPERIMENT, SEEDS])
+@pytest.mark.parametrize("experiment", [EXPERIMENT, SEEDS, PRESET])
 def test_every_step_needs_steps_before_it(with_labels, experiment):
     stages = list(graph.stages(with_labels, experiment, DoneSteps(with_labels.folder)))
     steps = [step for stage in stages for step in stage]
@@ -191,3 +192,18 @@ def test_a_fold_is_validated_on_its_own_cases(workspace):
     workspace.preprocessed.mkdir(parents=True)
     (workspace.preprocessed / "splits_final.json").write_text('[{"train": ["b"], "val": ["a", "c", "d"]}]')
     assert graph.validation_cases(workspace, EXPERIMENT, CASES) == {0: 3, 1: 0}
+
+
+def test_nnunet_chooses_among_presets_too(workspace):
+    step = graph.selection(workspace, PRESET, CASES)
+    assert step.command[1:4] == ("find_best", "-d", "605")
+    assert words_after(step.command, "-tr") == [model.folder_name for model in PRESET.models]
+    assert len(step.needs) == 12
+
+
+def test_presets_are_compared_under_their_name(with_labels):
+    command = by_name(graph.results(with_labels, PRESET, cases(with_labels)))["compare"].command
+    name = f"{THEIRS}__nnUNetResEncUNetMPlans"
+    assert f"{name}={name}__2d" in command
+    assert f"{name}={name}_seed1__2d" in command
+    assert f"{name}={with_labels.predictions(name)}" in command

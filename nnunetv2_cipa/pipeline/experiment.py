@@ -9,7 +9,7 @@ from pathlib import Path
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.nnunet.normalizations import Normalization
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS, PRESETS
-from nnunetv2_cipa.submission import Sample
+from nnunetv2_cipa.submission import SampleSubmission
 
 UNSEEDED = "none"
 
@@ -63,7 +63,7 @@ class Experiment:
     folds: tuple[int, ...]
     normalization: Normalization = "stock"
     seeds: tuple[int | None, ...] = (None,)
-    sample: Sample | None = None
+    sample: SampleSubmission | None = None
 
     @property
     def models(self) -> tuple[Model, ...]:

@@ -2,7 +2,7 @@ import pytest
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.pipeline.checks import check_sample
-from nnunetv2_cipa.submission import Sample
+from nnunetv2_cipa.submission import SampleSubmission
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def with_test_set(workspace):
 @pytest.fixture
 def sample_of(tmp_path):
     def make(*ids):
-        return Sample(tmp_path / "sample.csv", ("id", "rle"), tuple((one, "") for one in ids), 0, 1)
+        return SampleSubmission(tmp_path / "sample.csv", ("id", "rle"), tuple((one, "") for one in ids), 0, 1)
 
     return make
 

@@ -25,6 +25,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "make_phantom": Command("nnunetv2_cipa.phantom.pclt20k_folder", "make synthetic PET-CT data in PCLT20K's layout"),
     "plan": Command("nnunetv2_cipa.planning.plan", "fit nnU-Net's plan to CIPA, this machine and a time budget"),
+    "plan_folds": Command("nnunetv2_cipa.planning.folds", "make folds that keep the cases of a patient together"),
     "plan_seed": Command("nnunetv2_cipa.planning.seeds", "copy a plan, to train the same model with another seed"),
     "run": Command("nnunetv2_cipa.pipeline.run", "from data to the best model, its predictions and a submission"),
     "demo": Command("nnunetv2_cipa.pipeline.demo", "compare CIPA with nnU-Net's own U-Net, from data to picture"),

@@ -4,12 +4,14 @@ import json
 from argparse import ArgumentParser, ArgumentTypeError
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from nnunetv2_cipa.dataset_conversion.raw_dataset import Normalization
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS
 from nnunetv2_cipa.submission import Sample
 
 UNSEEDED = "none"
+SubmissionForm = Literal["csv", "png", "nii.gz", "none"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,9 @@ class Experiment:
         folds: of nnU-Net's cross-validation.
         normalization: "stock" or "fixed".
         seeds: each trainer is trained with each, on each fold; None seeds nothing.
+        labels: that together are the foreground; none means each of the dataset's, and all together.
+        patients: file of `{case: patient}`, if the dataset's own or the cases' names do not tell.
+        submission: its form; None means the one that fits the data, run lengths of slices or NIfTI of volumes.
         sample: submission whose columns and rows ours is to have, if there is one.
     """
 
@@ -51,12 +56,20 @@ class Experiment:
     folds: tuple[int, ...]
     normalization: Normalization = "stock"
     seeds: tuple[int | None, ...] = (None,)
+    labels: tuple[int, ...] = ()
+    patients: Path | None = None
+    submission: SubmissionForm | None = None
     sample: Sample | None = None
 
     @property
     def models(self) -> tuple[Model, ...]:
         """All models, in the order in which nnU-Net chooses among them."""
         return tuple(Model(trainer, plans_of_seed(seed)) for trainer in self.trainers for seed in self.seeds)
+
+    @property
+    def patients_words(self) -> tuple[str, ...]:
+        """The file of patients as commands take it."""
+        return () if self.patients is None else ("--patients", str(self.patients))
 
     @property
     def pairs(self) -> int:

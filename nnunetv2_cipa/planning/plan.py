@@ -16,6 +16,7 @@ import torch
 from nnunetv2_cipa.dataset_conversion.raw_dataset import Normalization
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.network import VARIANTS
+from nnunetv2_cipa.nnunet.fold_checks import mixed_folds, training_patients
 from nnunetv2_cipa.nnunet.folders import dataset_folder, root_folder
 from nnunetv2_cipa.nnunet.folds import check_folds
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS, STOCK_PLANS, read_planned_json, write_plans
@@ -72,6 +73,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-np", type=int, default=4, metavar="N", help="processes, if preprocessing is needed (default: %(default)s)"
     )
+    parser.add_argument(
+        "--patients",
+        type=Path,
+        metavar="FILE.json",
+        help="patient of each case, as {case: patient}, to tell whether folds mix patients (default: the dataset's "
+        "patients.json, else by names)",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace plans of that name")
 
 
@@ -93,6 +101,7 @@ def run(arguments: Namespace) -> None:
     if arguments.time_budget is not None:
         plans = _scheduled(target, plans, arguments, start)
     print(f"\n{target}\n{_summary(plans)}")
+    _print_doubts(folder, arguments.patients)
     print(
         f"\nNext: nnUNetv2_train {arguments.d} {CONFIGURATION_2D} FOLD -p {plans['plans_name']} -tr {arguments.tr[0]}"
     )
@@ -177,6 +186,15 @@ def _preprocess(folder: Path, plans_name: str, num_processes: int) -> None:
     command += ["-plans_name", plans_name, "-c", CONFIGURATION_2D, "-np", str(num_processes)]
     if subprocess.run(command, check=False).returncode != 0:  # its output is shown, as it takes long
         raise InputError(f"Preprocessing failed: {' '.join(command)}")
+
+
+def _print_doubts(preprocessed: Path, file: Path | None) -> None:
+    """Say whether folds mix patients, as far as the raw dataset is here to tell."""
+    raw = Path(os.environ.get("nnUNet_raw", ""), preprocessed.name)
+    if (raw / "dataset.json").is_file():
+        patients, found = training_patients(raw, file)
+        for doubt in filter(None, [*found, mixed_folds(raw, preprocessed, patients)]):
+            print(f"WARNING: {doubt}")
 
 
 def _summary(plans: dict[str, Any]) -> str:

@@ -28,6 +28,7 @@ from measuring import Row, Timing, memory_bandwidth, report, time_calls
 from torch import Tensor
 
 from nnunetv2_cipa.scan import native_library, selective_scan_2d
+from nnunetv2_cipa.scan.operators import Scan
 
 Tensors = list[Tensor]
 FORWARD, BACKWARD = "forward", "forward + backward"
@@ -184,7 +185,7 @@ def limit(shape: Shape, backward: bool, arguments: argparse.Namespace) -> float:
     small = Shape(items, 1, length, 16, shape.states, 1)
     x, delta, A, B, C, D, bias = small.tensors()
     x, B, C = (tensor[:1, :, :1].expand(*delta.shape[1:4], *tensor.shape[3:]) for tensor in (x, B, C))
-    scan = native_library.MapScan(x, delta, A, B, C, D, bias, None, True)
+    scan = Scan(x, delta, A, B, C, D, bias, None, True)
     grad_y = x.contiguous()
 
     def call() -> None:

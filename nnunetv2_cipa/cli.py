@@ -1,10 +1,14 @@
 """`nnUNetv2_cipa COMMAND ...`: one entry point; each command lives in its own module and is imported when called."""
 
 import argparse
+import errno
 import importlib
+import os
+import select
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TextIO
 
 from nnunetv2_cipa import __version__
 from nnunetv2_cipa.errors import InputError
@@ -46,16 +50,72 @@ COMMANDS: dict[str, Command] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 1 bad input (one message on stderr), 2 bad usage."""
+    """Run one command and return its exit code: 0 done, 1 bad input (one message on stderr), 2 bad usage.
+
+    What the system refuses, such as a folder that cannot be written to or a full disk, is bad input too. If whatever
+    reads the output has stopped, as `head` does, so does the command, without a word and with exit code 1.
+    """
     words = list(sys.argv[1:] if argv is None else argv)
-    parser = _parser(chosen=words[0] if words else None)
-    arguments = parser.parse_args(words)
+    chosen = words[0] if words else None
     try:
-        arguments.run(arguments)
+        try:
+            arguments = _parser(chosen).parse_args(words)
+            arguments.run(arguments)
+        finally:
+            sys.stdout.flush()
     except InputError as error:
-        print(f"nnUNetv2_cipa {arguments.command}: {error}", file=sys.stderr)
-        return 1
-    return 0
+        print(f"nnUNetv2_cipa {chosen}: {error}", file=sys.stderr)
+    except OSError as error:
+        if not (isinstance(error, BrokenPipeError) and _silence_unread_output()):
+            print(f"nnUNetv2_cipa {chosen}: {_in_words(error)}", file=sys.stderr)
+    else:
+        return 0
+    return 1
+
+
+_REMEDIES = {
+    errno.EACCES: "Change its permissions, or choose another place.",
+    errno.EPERM: "Change its permissions, or choose another place.",
+    errno.EROFS: "Choose another place.",
+    errno.ENOSPC: "Free some space, or choose another place.",
+    errno.EDQUOT: "Free some space, or choose another place.",
+    errno.ENAMETOOLONG: "Choose a shorter name.",
+    errno.EEXIST: "A folder is needed there: choose another place.",
+    errno.ENOTDIR: "A folder is needed there: choose another place.",
+    errno.EISDIR: "A file is needed there: choose another place.",
+}
+
+
+def _in_words(error: OSError) -> str:
+    """One line: the path, what the system says, and what to do."""
+    if error.errno is None or error.strerror is None:
+        return " ".join(str(error).split())
+    paths = " to ".join(str(path) for path in (error.filename, error.filename2) if path is not None)
+    what = f"{paths}: {error.strerror}." if paths else f"{error.strerror}."
+    remedy = _REMEDIES.get(error.errno)
+    return f"{what} {remedy}" if remedy else what
+
+
+def _silence_unread_output() -> bool:
+    """Discard what is left for an output that nobody reads any more, if there is such a one.
+
+    Otherwise Python would complain about it when it ends.
+    """
+    unread = [stream for stream in (sys.stdout, sys.stderr) if _is_unread(stream)]
+    for stream in unread:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return bool(unread)
+
+
+def _is_unread(stream: TextIO) -> bool:
+    """Whether a stream writes into a pipe that has been closed at its other end."""
+    try:
+        file = stream.fileno()
+    except (OSError, ValueError):  # it is no file, as under a test
+        return False
+    poll = select.poll()
+    poll.register(file, 0)
+    return bool(poll.poll(0))
 
 
 def _parser(chosen: str | None) -> argparse.ArgumentParser:

@@ -25,6 +25,8 @@ PTH_FILE = "nnunetv2_cipa.pth"
 PACKAGE_FOLDER = Path(nnunetv2_cipa.__path__[0])
 TRAINER_FOLDER = PACKAGE_FOLDER / "ext_trainer"
 OLDEST_COMPILED_GPU = (7, 0)
+COMPILE = ("true", "1", "t")
+"""Values of nnUNet_compile that mean yes."""
 
 
 class Findings:
@@ -180,15 +182,24 @@ def check_devices(findings: Findings) -> list[str]:
     if os.environ.get("nnUNet_n_proc_DA") == "0":
         findings.note("nnUNet_n_proc_DA=0 is for training; nnU-Net can't plan with it. Plan with 1.")
     if not torch.cuda.is_available():
-        driver = "though nvidia-smi is there: driver and PyTorch may not fit" if shutil.which("nvidia-smi") else ""
-        findings.note(f"No GPU that PyTorch can use{', ' * bool(driver)}{driver}.")
-        findings.note("nnU-Net's commands want a GPU unless told otherwise: -device cpu (or mps).")
+        _note_missing_gpu(findings)
     return devices
+
+
+def _note_missing_gpu(findings: Findings) -> None:
+    driver = ", though nvidia-smi is there: driver and PyTorch may not fit" if shutil.which("nvidia-smi") else ""
+    findings.note(f"No GPU that PyTorch can use{driver}.")
+    findings.note("nnU-Net's commands want a GPU unless told otherwise: -device cpu (or mps).")
+    if (compiled := os.environ.get("nnUNet_compile", "")).lower() in COMPILE:
+        findings.note(
+            f"nnUNet_compile={compiled} makes nnU-Net compile networks for prediction on the CPU too. That takes "
+            "minutes and saves seconds: unset nnUNet_compile."
+        )
 
 
 def check_compilation(findings: Findings, capability: tuple[int, int]) -> None:
     """Whether torch.compile works on a GPU, if nnU-Net is going to use it."""
-    if os.environ.get("nnUNet_compile", "true").lower() not in ("true", "1", "t") or os.name == "nt":
+    if os.environ.get("nnUNet_compile", "true").lower() not in COMPILE or os.name == "nt":
         findings.fact("torch.compile", "switched off")
     elif importlib.util.find_spec("triton") is None:
         findings.problem(

@@ -183,6 +183,15 @@ class TestDevices:
         monkeypatch.setenv("nnUNet_n_proc_DA", "1")
         assert "can't plan" not in problems(doctor.check_devices)[1]
 
+    @pytest.mark.parametrize(("value", "noted"), [("t", True), ("True", True), ("f", False), (None, False)])
+    def test_compilation_on_a_cpu_is_warned_of(self, problems, monkeypatch, value, noted):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        if value is not None:
+            monkeypatch.setenv("nnUNet_compile", value)
+        number, shown = problems(doctor.check_devices)
+        assert number == 0
+        assert ("unset nnUNet_compile" in shown) == noted
+
     def test_broken_torch(self, problems, monkeypatch):
         monkeypatch.setitem(sys.modules, "torch", None)
         number, shown = problems(lambda findings: doctor.check_scan(findings, doctor.check_devices(findings)))

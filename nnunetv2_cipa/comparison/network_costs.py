@@ -11,13 +11,11 @@ from pathlib import Path
 
 import torch
 from batchgenerators.utilities.file_and_folder_operations import load_json
-from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
-from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from torch import Tensor, nn
 
 from nnunetv2_cipa.comparison.flops import count_flops
 from nnunetv2_cipa.comparison.model_facts import Costs
-from nnunetv2_cipa.nnunet.trainers import find_trainer
+from nnunetv2_cipa.nnunet.networks import build_network
 
 REPEATS = 5
 
@@ -29,7 +27,8 @@ def network_costs(model_folder: Path, trainer: str, configuration: str, device: 
     """
     _warm_up(device)
     before = peak_memory_so_far(device)
-    network, shape = _network(model_folder, trainer, configuration)
+    plans, dataset_json = (load_json(str(model_folder / name)) for name in ("plans.json", "dataset.json"))
+    network, shape = build_network(trainer, plans, configuration, dataset_json)
     network = network.to(device).eval()
     image = torch.randn(1, *shape, device=device)
     _seconds(network, image)
@@ -44,22 +43,6 @@ def network_costs(model_folder: Path, trainer: str, configuration: str, device: 
         device=_device_name(device),
         threads=torch.get_num_threads(),
     )
-
-
-def _network(model_folder: Path, trainer: str, configuration: str) -> tuple[nn.Module, tuple[int, ...]]:
-    """The network, and the shape of its input without the batch."""
-    plans = PlansManager(str(model_folder / "plans.json"))
-    dataset_json = load_json(str(model_folder / "dataset.json"))
-    settings = plans.get_configuration(configuration)
-    channels = determine_num_input_channels(plans, settings, dataset_json)
-    network = find_trainer(trainer).build_network_architecture(
-        plans,
-        settings,
-        channels,
-        plans.get_label_manager(dataset_json).num_segmentation_heads,
-        enable_deep_supervision=False,
-    )
-    return network, (channels, *settings.patch_size)
 
 
 def _warm_up(device: torch.device) -> None:

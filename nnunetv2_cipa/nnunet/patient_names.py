@@ -77,8 +77,10 @@ def _tokens(name: str) -> list[str]:
 
 
 def _identifies(name: str) -> bool:
-    """Whether a name may be a patient's: it has a number, or a hash that happens to have none."""
-    return any(map(str.isdigit, name)) or any(_LETTERS_OF_A_HASH.fullmatch(token) for token in _tokens(name))
+    """Whether a name may be a patient's: it is a letter, or has a number, or a hash that happens to have none."""
+    if any(map(str.isdigit, name)) or (len(name) == 1 and name.isalpha()):
+        return True
+    return any(_LETTERS_OF_A_HASH.fullmatch(token) for token in _tokens(name))
 
 
 def _before(mark: re.Pattern[str], name: str) -> str | None:

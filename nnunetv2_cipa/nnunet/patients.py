@@ -33,12 +33,7 @@ def read_patients(file: Path) -> dict[str, str]:
     Raises:
         InputError: it is not there, or is something else.
     """
-    try:
-        content: Any = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise InputError(f"{file} is no JSON file: {error}.") from error
+    content = _read_json(file)
     if not isinstance(content, dict):
         raise InputError(f'{file} must give each case identifier its patient, as in {{"case_1": "Ada"}}.')
     nameless = [case for case, patient in content.items() if not isinstance(patient, str) or not patient]
@@ -64,18 +59,30 @@ def find_patients(folder: Path) -> Path | None:
     """Find the patients.json that speaks of a folder's cases.
 
     Args:
-        folder: A dataset's in nnUNet_raw or nnUNet_preprocessed, or one of its folders of images or references.
+        folder: A dataset's in nnUNet_raw or nnUNet_preprocessed, one of its folders of images or references, or one of
+            predictions.
 
     Returns:
         The file in the folder; or that beside the dataset.json of the folder or its parent; or that of the raw dataset
-        of the same name; None where there is none of these.
+        which has the name of the folder that dataset.json is in, or that plans.json there has; None where there is none
+        of these.
     """
     places = [folder]
-    datasets = [place for place in (folder, folder.resolve().parent) if (place / "dataset.json").is_file()]
-    places += datasets
-    if raw := os.environ.get("nnUNet_raw"):
-        places += [Path(raw, dataset.resolve().name) for dataset in datasets]
+    raw = os.environ.get("nnUNet_raw")
+    for place in (folder, folder.resolve().parent):
+        if (place / "dataset.json").is_file():
+            places.append(place)
+            if raw:
+                names = (place.resolve().name, _planned_dataset(place / "plans.json"))
+                places += [Path(raw, name) for name in names if name]
     return next((place / PATIENTS_FILE for place in places if (place / PATIENTS_FILE).is_file()), None)
+
+
+def _planned_dataset(plans: Path) -> str | None:
+    """The dataset of the plans that nnU-Net puts beside predictions."""
+    content = _read_json(plans) if plans.is_file() else None
+    name = content.get("dataset_name") if isinstance(content, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def patients_of(cases: Iterable[str], file: Path | None = None) -> dict[str, str]:
@@ -164,6 +171,15 @@ def mixing(folds: Folds, patients: Mapping[str, str]) -> dict[int, list[str]]:
         if both := train & val:
             mixed[number] = sorted(both)
     return mixed
+
+
+def _read_json(file: Path) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise InputError(f"{file} is no JSON file: {error}.") from error
 
 
 def _listed(names: Iterable[str], most: int = 5) -> str:

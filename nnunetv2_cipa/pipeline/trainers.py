@@ -7,8 +7,7 @@ from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.nnunet.trainers import find_trainer
 from nnunetv2_cipa.timing.measuring import schedule_of_plan
 from nnunetv2_cipa.timing.work import Schedule
-from nnunetv2_cipa.training import quick
-from nnunetv2_cipa.training.nnUNetTrainerCIPA import nnUNetTrainerCIPA
+from nnunetv2_cipa.training.base_trainer import BaseTrainer
 from nnunetv2_cipa.training.planned import nnUNetTrainer_planned
 
 _PLANNED = "_planned"
@@ -54,9 +53,9 @@ def schedules_of(trainers: Sequence[str], plans_file: Path) -> dict[str, Schedul
         trainer = find_trainer(name)
         if issubclass(trainer, nnUNetTrainer_planned):
             schedules[name] = planned_schedule
-        elif issubclass(trainer, quick.nnUNetTrainer_quick):
-            iterations = (quick.ITERATIONS_PER_EPOCH, quick.VALIDATION_ITERATIONS_PER_EPOCH)
-            schedules[name] = Schedule(quick.EPOCHS, *iterations)
+        elif issubclass(trainer, BaseTrainer):
+            iterations = (trainer.iterations_per_epoch, trainer.validation_iterations_per_epoch)
+            schedules[name] = Schedule(trainer.epochs, *iterations)
         else:
-            schedules[name] = Schedule(trainer.epochs) if issubclass(trainer, nnUNetTrainerCIPA) else Schedule()
+            schedules[name] = Schedule()
     return schedules

@@ -1,10 +1,13 @@
 """What every implementation of the selective scan offers."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
 from torch import Tensor
+
+from nnunetv2_cipa.scan.operators import Kernel, make_operator, scan_flops
 
 
 class Backend(ABC):
@@ -17,8 +20,10 @@ class Backend(ABC):
     - computes in the compute dtype, float64 if the first tensor is float64, else float32, and returns that dtype;
     - returns each gradient in its input's dtype;
     - takes any strides, an empty batch, and inputs of which only some need gradients;
-    - wraps its work in `torch.library.custom_op` with fake and autograd implementations, so that `torch.compile`
-      sees one operator and no graph break.
+    - has its work made an operator by `operators.make_operator`, so that `torch.compile` sees no graph break.
+
+    Write a new one as a `MapBackend` or `sequence_backend.SequenceBackend`, whichever of the two scans its kernel
+    computes, and add it to `registry.BACKENDS`; `tests/scan/test_interface.py` then tests it wherever it is available.
 
     The recurrence, for each batch entry, channel and state, in float32 (Mamba, https://arxiv.org/abs/2312.00752):
 
@@ -26,6 +31,8 @@ class Backend(ABC):
     """
 
     name: ClassVar[str]
+    operators: ClassVar[tuple[str, ...]]  # by their names in torch.ops.nnunetv2_cipa, what a scan calls in its forward
+    flops: ClassVar[Callable[..., int]] = staticmethod(scan_flops)  # of each of them, by the shapes of its arguments
 
     @abstractmethod
     def unavailable_reason(self) -> str | None:
@@ -65,12 +72,53 @@ class Backend(ABC):
 
         x (B, H, W, D); delta (K, B, H, W, D); A (K, D, N); B, C (B, H, W, K, N); D, delta_bias (K, D); y (B, H, W, D).
         With a delta_weight (K, D, R), delta is (B, H, W, K, R), to be multiplied by it first.
-        K is 1 or 4; the orders are those of `orders`.
+        K is 1 or 4; the orders are those of `layouts.to_sequences`.
         """
 
 
-def multiply_delta(delta: Tensor, delta_weight: Tensor) -> Tensor:
-    """Multiply each order's delta (B, H, W, K, R) by its weight (K, D, R): (K, B, H, W, D)."""
-    batch, height, width, directions, _ = delta.shape
-    product = torch.bmm(delta.flatten(0, 2).transpose(0, 1), delta_weight.to(delta.dtype).transpose(1, 2))
-    return product.view(directions, batch, height, width, product.shape[-1])
+class MapBackend(Backend):
+    """A backend whose kernel scans maps as `selective_scan_2d` does, with or without softplus."""
+
+    kernel: ClassVar[Kernel]
+    _scan: ClassVar[Callable[..., Tensor]]
+
+    def __init_subclass__(cls) -> None:
+        """Register the operator, once for all instances."""
+        cls.operators = (f"{cls.name}_scan",)
+        cls._scan = staticmethod(make_operator(cls.operators[0], cls.kernel))
+
+    def selective_scan(
+        self,
+        u: Tensor,
+        delta: Tensor,
+        A: Tensor,
+        B: Tensor,
+        C: Tensor,
+        D: Tensor,
+        delta_bias: Tensor,
+        delta_softplus: bool,
+    ) -> Tensor:
+        """See `Backend.selective_scan`: each group is scanned as a map of height 1."""
+        groups = B.shape[1]
+        u, delta = (tensor.unflatten(1, (groups, -1)).permute(1, 0, 3, 2).unsqueeze(2) for tensor in (u, delta))
+        A, D, delta_bias = (tensor.unflatten(0, (groups, 1, -1)) for tensor in (A, D, delta_bias))
+        B, C = (tensor.permute(1, 0, 3, 2)[:, :, None, :, None] for tensor in (B, C))  # (G, B, 1, L, 1, N)
+        outputs = [
+            self._scan(u[g], delta[g, None], A[g], B[g], C[g], D[g], delta_bias[g], None, delta_softplus)
+            for g in range(groups)
+        ]
+        return torch.stack(outputs).squeeze(2).permute(1, 0, 3, 2).flatten(1, 2)
+
+    def selective_scan_2d(
+        self,
+        x: Tensor,
+        delta: Tensor,
+        A: Tensor,
+        B: Tensor,
+        C: Tensor,
+        D: Tensor,
+        delta_bias: Tensor,
+        delta_weight: Tensor | None = None,
+    ) -> Tensor:
+        """See `Backend.selective_scan_2d`."""
+        return self._scan(x, delta, A, B, C, D, delta_bias, delta_weight, True)

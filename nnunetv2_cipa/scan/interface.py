@@ -5,8 +5,8 @@ from torch import Tensor
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.scan.backend import Backend
-from nnunetv2_cipa.scan.kernel import compute_dtype
-from nnunetv2_cipa.scan.orders import DIRECTIONS
+from nnunetv2_cipa.scan.layouts import DIRECTIONS
+from nnunetv2_cipa.scan.operators import compute_dtype
 from nnunetv2_cipa.scan.registry import choose_backend
 
 FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)

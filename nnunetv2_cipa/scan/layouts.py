@@ -1,13 +1,39 @@
-"""The tensors of the two public scans in the layout of a `SequenceKernel`, and its results back in theirs."""
+"""The tensors of the two public scans as groups of sequences (L, B, G, ...), and results back in the scans' shapes.
+
+A map (H, W) is scanned in the orders of VMamba's cross-scan (https://arxiv.org/abs/2401.10166): 0 goes row by row, 1
+column by column, 2 is 0 and 3 is 1 backwards. One direction is order 0 alone; for W = 1 that is a plain sequence.
+"""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
-from nnunetv2_cipa.scan.kernel import ScanSizes, ScanTensors
-from nnunetv2_cipa.scan.orders import to_maps, to_sequences
+DIRECTIONS = (1, 4)
+
+
+class ScanTensors(NamedTuple):
+    """The tensors of a scan, or their gradients, in the order of every scan's arguments."""
+
+    u: Tensor
+    delta: Tensor
+    A: Tensor
+    B: Tensor
+    C: Tensor
+    D: Tensor
+    delta_bias: Tensor
+
+
+class ScanSizes(NamedTuple):
+    """The sizes of a scan: G groups, each with its own B and C."""
+
+    batch: int
+    groups: int
+    length: int
+    channels: int  # of one group
+    states: int
 
 
 class Layout(ABC):
@@ -94,7 +120,7 @@ class SequenceLayout(Layout):
 class MapLayout(Layout):
     """x, y (B, H, W, D); delta (K, B, H, W, D); A (K, D, N); B, C (B, H, W, K, N); D, delta_bias (K, D).
 
-    Each of the K orders of `orders` is a group of the kernel; y is the sum over them.
+    Each of the K orders is a group of the kernel; y is the sum over them.
     """
 
     batch_axes = (0, 1, None, 0, 0, None, None)
@@ -139,3 +165,21 @@ class MapLayout(Layout):
             gradients.D,
             gradients.delta_bias,
         )
+
+
+def to_sequences(maps: Sequence[Tensor]) -> Tensor:
+    """Unroll map k of K in order k: K maps (B, H, W, F) to a new tensor (L, B, K, F) with L = H * W."""
+    unrolled = [maps[k].permute(2, 1, 0, 3) if k % 2 else maps[k].permute(1, 2, 0, 3) for k in range(len(maps))]
+    sequences = [sequence.flatten(0, 1) for sequence in unrolled]
+    return torch.stack(sequences[:2] + [sequence.flip(0) for sequence in sequences[2:]], dim=2)
+
+
+def to_maps(sequences: Tensor, height: int, width: int) -> list[Tensor]:
+    """Put the K sequences (L, B, K, F) back to their positions: K maps (B, H, W, F), the inverse of `to_sequences`."""
+    forwards = list(sequences[:, :, :2].unbind(2)) + [sequence.flip(0) for sequence in sequences[:, :, 2:].unbind(2)]
+    return [
+        sequence.unflatten(0, (width, height)).permute(2, 1, 0, 3)
+        if k % 2
+        else sequence.unflatten(0, (height, width)).permute(2, 0, 1, 3)
+        for k, sequence in enumerate(forwards)
+    ]

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.scan.kernel import ScanSizes, ScanTensors, SequenceKernel
-from nnunetv2_cipa.scan.sequence_backend import SequenceBackend
+from nnunetv2_cipa.scan.layouts import ScanSizes, ScanTensors
+from nnunetv2_cipa.scan.sequence_backend import SequenceBackend, SequenceKernel
 
 EXTENSION = "selective_scan_cuda"
 POSITIONS_PER_STATE = 2048  # the extension keeps the states at the end of every so many positions
@@ -19,27 +19,6 @@ HOW_TO_GET_IT = (
     "On a machine with an NVIDIA GPU run 'pip install mamba-ssm --no-build-isolation' in this environment: it fetches "
     "a wheel for this PyTorch, CUDA and Python if there is one, else it compiles, which needs the CUDA toolkit (nvcc)."
 )
-
-
-class MambaSsmBackend(SequenceBackend):
-    """mamba-ssm's CUDA extension, called as its own `SelectiveScanFn` does, for float32 on NVIDIA and AMD GPUs."""
-
-    name = "mamba_ssm"
-
-    def __init__(self) -> None:
-        super().__init__(MambaSsmKernel())
-
-    def unavailable_reason(self) -> str | None:
-        """None if the extension can be loaded and PyTorch finds a GPU, else why not and what to do."""
-        if reason := _reason_without_extension():
-            return reason
-        if not torch.cuda.is_available():
-            return "mamba-ssm's CUDA extension is installed, but PyTorch finds no GPU. It works on a machine with one."
-        return None
-
-    def supports(self, device: torch.device, dtype: torch.dtype) -> bool:
-        """Float32 on GPUs; PyTorch calls AMD's cuda as well."""
-        return device.type == "cuda" and dtype == torch.float32
 
 
 class MambaSsmKernel(SequenceKernel):
@@ -81,6 +60,25 @@ class MambaSsmKernel(SequenceKernel):
             dD.view(inputs.D.shape),
             ddelta_bias.view(inputs.D.shape),
         )
+
+
+class MambaSsmBackend(SequenceBackend):
+    """mamba-ssm's CUDA extension, called as its own `SelectiveScanFn` does, for float32 on NVIDIA and AMD GPUs."""
+
+    name = "mamba_ssm"
+    kernel = MambaSsmKernel()
+
+    def unavailable_reason(self) -> str | None:
+        """None if the extension can be loaded and PyTorch finds a GPU, else why not and what to do."""
+        if reason := _reason_without_extension():
+            return reason
+        if not torch.cuda.is_available():
+            return "mamba-ssm's CUDA extension is installed, but PyTorch finds no GPU. It works on a machine with one."
+        return None
+
+    def supports(self, device: torch.device, dtype: torch.dtype) -> bool:
+        """Float32 on GPUs; PyTorch calls AMD's cuda as well."""
+        return device.type == "cuda" and dtype == torch.float32
 
 
 def _as_mamba(inputs: ScanTensors) -> ScanTensors:

@@ -8,10 +8,11 @@ import functools
 import importlib.util
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from nnunetv2_cipa.scan.operators import Scan
 
 LIBRARY = "nnunetv2_cipa.scan._native"
 REINSTALL = (
@@ -39,63 +40,30 @@ def instruction_set() -> str:
     return _library().scan_instruction_set().decode()
 
 
-class MapScan(NamedTuple):
-    """What the kernel scans, tensors of any strides and dtype: maps in K orders, of which the results are summed.
-
-    Attributes:
-        x: (B, H, W, D).
-        delta: (K, B, H, W, D), or with a `delta_weight` (B, H, W, K, R).
-        A: (K, D, N).
-        B: (B, H, W, K, N).
-        C: (B, H, W, K, N).
-        D: (K, D).
-        delta_bias: (K, D).
-        delta_weight: (K, D, R), by which each order's delta is multiplied, or None.
-        softplus: whether dt is softplus(delta + delta_bias) or delta + delta_bias.
-    """
-
-    x: Tensor
-    delta: Tensor
-    A: Tensor
-    B: Tensor
-    C: Tensor
-    D: Tensor
-    delta_bias: Tensor
-    delta_weight: Tensor | None
-    softplus: bool
-
-
-def forward(scan: MapScan, for_backward: bool) -> tuple[Tensor, Tensor]:
-    """Scan in float32; with `for_backward`, some states are kept for `backward`.
-
-    Returns:
-        y (B, H, W, D), contiguous, and the kept states, of `kept_shape`.
-    """
+def forward(scan: Scan, keep: bool) -> tuple[Tensor, Tensor | None]:
+    """Scan maps in float32: y (B, H, W, D), contiguous, and with `keep` some states for `backward`."""
     inputs = _Inputs(scan)
     y = torch.empty(scan.x.shape, dtype=torch.float32)
-    kept = torch.empty(kept_shape(scan.x, scan.A, for_backward), dtype=torch.float32)
+    kept = torch.empty(kept_shape(scan.x, scan.A), dtype=torch.float32) if keep else None
     if y.numel():
-        outputs = (_address(y), _address(kept if for_backward else None))
-        _check(_library().scan_forward(inputs.sizes, inputs.addresses, *outputs))
+        _check(_library().scan_forward(inputs.sizes, inputs.addresses, _address(y), _address(kept)))
     return y, kept
 
 
-def kept_shape(x: Tensor, A: Tensor, for_backward: bool) -> tuple[int, ...]:
+def kept_shape(x: Tensor, A: Tensor) -> tuple[int, ...]:
     """Shape of the states that `forward` keeps: (K, B, channels / block, positions / chunk, N, block), rounded up."""
-    if not for_backward:
-        return (0,)
     block, chunk = _library().scan_block(), _library().scan_chunk()
     batch, height, width, channels = x.shape
     directions, _, states = A.shape
     return directions, batch, -(-channels // block), -(-(height * width) // chunk), states, block
 
 
-def backward(grad_y: Tensor, kept: Tensor, scan: MapScan) -> list[Tensor]:
+def backward(grad_y: Tensor, kept: Tensor, scan: Scan) -> list[Tensor]:
     """The gradients of a scan's tensors, float32 and contiguous, from that of its y (B, H, W, D) and what it kept."""
     inputs = _Inputs(scan)
     grad_y = grad_y.float().contiguous()
     make = torch.empty if scan.x.numel() else torch.zeros
-    gradients = [make(tensor.shape, dtype=torch.float32) for tensor in scan if isinstance(tensor, Tensor)]
+    gradients = [make(tensor.shape, dtype=torch.float32) for tensor in scan.tensors()]
     if scan.x.numel():
         addresses = (_address(kept), _address(grad_y), _addresses(gradients))
         _check(_library().scan_backward(inputs.sizes, inputs.addresses, *addresses))
@@ -105,7 +73,7 @@ def backward(grad_y: Tensor, kept: Tensor, scan: MapScan) -> list[Tensor]:
 class _Inputs:
     """The arguments of the C functions; keeps the tensors alive that they point to."""
 
-    def __init__(self, scan: MapScan) -> None:
+    def __init__(self, scan: Scan) -> None:
         x, delta, A, B, C, D, delta_bias, delta_weight, softplus = scan
         x, B, C = (_by_position(tensor.float()) for tensor in (x, B, C))
         A, D, delta_bias = (tensor.float().contiguous() for tensor in (A, D, delta_bias))

@@ -1,6 +1,7 @@
 """The backends of the selective scan and the choice among them."""
 
 import os
+from collections.abc import Callable
 
 import torch
 
@@ -19,6 +20,15 @@ BACKENDS: tuple[Backend, ...] = (MambaSsmBackend(), CpuBackend(), TorchBackend()
 def backend_status() -> dict[str, str | None]:
     """Every backend's name, with None if it is available, else the reason why not and how to get it."""
     return {backend.name: backend.unavailable_reason() for backend in BACKENDS}
+
+
+def flop_formulas() -> dict[torch._ops.OpOverloadPacket, Callable[..., int]]:
+    """The FLOPs of each operator by the shapes of its arguments, as PyTorch's `FlopCounterMode` wants them."""
+    return {
+        getattr(torch.ops.nnunetv2_cipa, operator): backend.flops
+        for backend in BACKENDS
+        for operator in backend.operators
+    }
 
 
 def choose_backend(device: torch.device, dtype: torch.dtype = torch.float32, name: str | None = None) -> Backend:

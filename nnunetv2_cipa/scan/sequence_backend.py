@@ -1,30 +1,56 @@
-"""Backends whose implementation scans sequences: both public scans as operators, made from one kernel."""
+"""Backends whose implementation scans sequences: both public scans are made from one kernel."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from typing import Protocol, cast
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from nnunetv2_cipa.scan.backend import Backend, multiply_delta
-from nnunetv2_cipa.scan.kernel import ScanTensors, SequenceKernel, compute_dtype
-from nnunetv2_cipa.scan.layouts import Layout, MapLayout, SequenceLayout
+from nnunetv2_cipa.scan.backend import Backend
+from nnunetv2_cipa.scan.layouts import Layout, MapLayout, ScanSizes, ScanTensors, SequenceLayout
+from nnunetv2_cipa.scan.operators import Kernel, Scan, compute_dtype, make_operator
 
-_INPUTS = "Tensor u, Tensor delta, Tensor A, Tensor B, Tensor C, Tensor D, Tensor delta_bias, bool delta_softplus"
-_GRADIENTS = ", ".join(["Tensor"] * len(ScanTensors._fields))
+
+class SequenceKernel(ABC):
+    """Forward and backward of the selective scan over groups of sequences, outside of autograd.
+
+    u, delta and y are (L, B, G, D); A (G, D, N); B, C (L, B, G, N); D, delta_bias (G, D); any strides and dtypes.
+    Results are in the compute dtype. `states` is whatever the backward needs besides the inputs, batch first.
+    """
+
+    @abstractmethod
+    def batch_block(self, sizes: ScanSizes, device: torch.device) -> int:
+        """How many batch entries the kernel wants at once, so that a large batch takes no more memory."""
+
+    @abstractmethod
+    def states_shape(self, sizes: ScanSizes, device: torch.device) -> tuple[int, ...]:
+        """Shape of `states`, which has the compute dtype."""
+
+    @abstractmethod
+    def forward(self, inputs: ScanTensors, delta_softplus: bool) -> tuple[Tensor, Tensor]:
+        """Return y and `states`."""
+
+    @abstractmethod
+    def backward(self, grad_y: Tensor, inputs: ScanTensors, delta_softplus: bool, states: Tensor) -> ScanTensors:
+        """Return the gradients of the inputs."""
 
 
 class SequenceBackend(Backend):
-    """A backend made from a `SequenceKernel`.
+    """A backend made from a `SequenceKernel`."""
 
-    Tensors are brought into the kernel's layout inside the operator, a block of the batch at a time, forward and again
-    backward, so that only the caller's own tensors and the kernel's states are kept between the two.
-    """
+    kernel: ClassVar[SequenceKernel]
+    _scan: ClassVar[Callable[..., Tensor]]
+    _scan_2d: ClassVar[Callable[..., Tensor]]
 
-    def __init__(self, kernel: SequenceKernel) -> None:
-        self._scan = _operator(f"{self.name}_scan", kernel, SequenceLayout())
-        self._scan_2d = _operator(f"{self.name}_scan_2d", kernel, MapLayout())
+    def __init_subclass__(cls) -> None:
+        """Register the operators, once for all instances."""
+        cls.operators = (f"{cls.name}_scan", f"{cls.name}_scan_2d")
+        layouts = (SequenceLayout(), MapLayout())
+        cls._scan, cls._scan_2d = (
+            staticmethod(make_operator(name, LaidOutKernel(cls.kernel, layout)))
+            for name, layout in zip(cls.operators, layouts, strict=True)
+        )
 
     def selective_scan(
         self,
@@ -38,7 +64,7 @@ class SequenceBackend(Backend):
         delta_softplus: bool,
     ) -> Tensor:
         """See `Backend.selective_scan`."""
-        return self._scan(u, delta, A, B, C, D, delta_bias, delta_softplus)[0]
+        return self._scan(u, delta, A, B, C, D, delta_bias, None, delta_softplus)
 
     def selective_scan_2d(
         self,
@@ -54,97 +80,71 @@ class SequenceBackend(Backend):
         """See `Backend.selective_scan_2d`."""
         if delta_weight is not None:
             delta = multiply_delta(delta, delta_weight)
-        return self._scan_2d(x, delta, A, B, C, D, delta_bias, True)[0]
+        return self._scan_2d(x, delta, A, B, C, D, delta_bias, None, True)
 
 
-class _Context(Protocol):
-    """The parts of autograd's context that are used."""
+class LaidOutKernel(Kernel):
+    """A `SequenceKernel` for the arguments of a public scan.
 
-    delta_softplus: bool
-    saved_tensors: tuple[Tensor, ...]
+    Tensors are brought into the kernel's layout inside the operator, a block of the batch at a time, forward and again
+    backward, so that only the caller's own tensors and the kernel's states are kept between the two.
+    """
 
-    def save_for_backward(self, *tensors: Tensor) -> None: ...
+    def __init__(self, kernel: SequenceKernel, layout: Layout) -> None:
+        self.kernel = kernel
+        self.layout = layout
 
-    def set_materialize_grads(self, value: bool) -> None: ...
+    def kept_shape(self, scan: Scan) -> tuple[int, ...]:
+        """See `Kernel`."""
+        return self.kernel.states_shape(self.layout.sizes(_tensors(scan)), scan.x.device)
 
+    def forward(self, scan: Scan, keep: bool) -> tuple[Tensor, Tensor | None]:
+        """See `Kernel`."""
+        inputs = _tensors(scan)
+        y = scan.x.new_empty(scan.x.shape, dtype=compute_dtype(scan.x))
+        kept = y.new_empty(self.kept_shape(scan)) if keep else None
+        for rows in self._batch_blocks(inputs):
+            block = self.layout.block(inputs, rows)
+            sequences, states = self.kernel.forward(self.layout.inputs_to_kernel(block), scan.softplus)
+            y[rows] = self.layout.output_from_kernel(sequences, block)
+            if kept is not None:
+                kept[rows] = states
+        return y, kept
 
-def _unpack(arguments: tuple[Tensor | bool, ...]) -> tuple[ScanTensors, bool]:
-    *tensors, delta_softplus = arguments
-    return ScanTensors(*cast(list[Tensor], tensors)), bool(delta_softplus)
-
-
-def _no_autocast(device: torch.device) -> AbstractContextManager[object]:
-    available = torch.amp.is_autocast_available(device.type)
-    return torch.autocast(device.type, enabled=False) if available else nullcontext()
-
-
-def _operator(name: str, kernel: SequenceKernel, layout: Layout) -> Callable[..., tuple[Tensor, Tensor]]:
-    """Register `nnunetv2_cipa::name`, which returns the public output and the states, and its backward."""
-
-    def forward(*arguments: Tensor | bool) -> tuple[Tensor, Tensor]:
-        inputs, delta_softplus = _unpack(arguments)
-        y, states = forward_shapes(*arguments)
-        for rows in batch_blocks(inputs):
-            block = layout.block(inputs, rows)
-            with _no_autocast(inputs.u.device):
-                sequences, states[rows] = kernel.forward(layout.inputs_to_kernel(block), delta_softplus)
-            y[rows] = layout.output_from_kernel(sequences, block)
-        return y, states
-
-    def forward_shapes(*arguments: Tensor | bool) -> tuple[Tensor, Tensor]:
-        inputs, _ = _unpack(arguments)
-        dtype = compute_dtype(inputs.u)
-        states_shape = kernel.states_shape(layout.sizes(inputs), inputs.u.device)
-        return inputs.u.new_empty(inputs.u.shape, dtype=dtype), inputs.u.new_empty(states_shape, dtype=dtype)
-
-    def backward(grad_y: Tensor, states: Tensor, *arguments: Tensor | bool) -> tuple[Tensor, ...]:
-        inputs, delta_softplus = _unpack(arguments)
+    def backward(self, grad_y: Tensor, kept: Tensor, scan: Scan) -> Sequence[Tensor]:
+        """See `Kernel`."""
+        inputs, axes = _tensors(scan), self.layout.batch_axes
         totals = ScanTensors(
             *(
                 tensor.new_zeros(tensor.shape, dtype=grad_y.dtype) if axis is None else tensor.new_empty(tensor.shape)
-                for tensor, axis in zip(inputs, layout.batch_axes, strict=True)
+                for tensor, axis in zip(inputs, axes, strict=True)
             )
         )
-        for rows in batch_blocks(inputs):
-            block = layout.block(inputs, rows)
-            with _no_autocast(inputs.u.device):
-                grad_sequences = layout.output_to_kernel(grad_y[rows], block)
-                gradients = kernel.backward(
-                    grad_sequences, layout.inputs_to_kernel(block), delta_softplus, states[rows]
-                )
-            targets, sources = layout.block(totals, rows), layout.gradients_from_kernel(gradients, block)
-            for target, source, axis in zip(targets, sources, layout.batch_axes, strict=True):
+        for rows in self._batch_blocks(inputs):
+            block = self.layout.block(inputs, rows)
+            gradients = self.kernel.backward(
+                self.layout.output_to_kernel(grad_y[rows], block),
+                self.layout.inputs_to_kernel(block),
+                scan.softplus,
+                kept[rows],
+            )
+            targets, sources = self.layout.block(totals, rows), self.layout.gradients_from_kernel(gradients, block)
+            for target, source, axis in zip(targets, sources, axes, strict=True):
                 target.add_(source) if axis is None else target.copy_(source)
-        return tuple(total.to(tensor.dtype) for total, tensor in zip(totals, inputs, strict=True))
+        return totals
 
-    def backward_shapes(grad_y: Tensor, states: Tensor, *arguments: Tensor | bool) -> tuple[Tensor, ...]:
-        return tuple(tensor.new_empty(tensor.shape) for tensor in _unpack(arguments)[0])
-
-    def batch_blocks(inputs: ScanTensors) -> Iterator[slice]:
-        sizes = layout.sizes(inputs)
-        size = kernel.batch_block(sizes, inputs.u.device)
+    def _batch_blocks(self, inputs: ScanTensors) -> Iterator[slice]:
+        sizes = self.layout.sizes(inputs)
+        size = self.kernel.batch_block(sizes, inputs.u.device)
         return (slice(start, min(start + size, sizes.batch)) for start in range(0, sizes.batch, size))
 
-    def keep(ctx: _Context, inputs: tuple[Tensor | bool, ...], output: tuple[Tensor, Tensor]) -> None:
-        tensors, ctx.delta_softplus = _unpack(inputs)
-        ctx.save_for_backward(output[1], *tensors)
-        ctx.set_materialize_grads(False)
 
-    def differentiate(ctx: _Context, grad_y: Tensor | None, grad_states: None) -> tuple[Tensor | None, ...]:
-        if grad_y is None:
-            return (None,) * (len(ScanTensors._fields) + 1)
-        return *scan_backward(grad_y, *ctx.saved_tensors, ctx.delta_softplus), None
+def multiply_delta(delta: Tensor, delta_weight: Tensor) -> Tensor:
+    """Multiply each order's delta (B, H, W, K, R) by its weight (K, D, R): (K, B, H, W, D)."""
+    batch, height, width, directions, _ = delta.shape
+    product = torch.bmm(delta.flatten(0, 2).transpose(0, 1), delta_weight.to(delta.dtype).transpose(1, 2))
+    return product.view(directions, batch, height, width, product.shape[-1])
 
-    scan = torch.library.custom_op(
-        f"nnunetv2_cipa::{name}", forward, mutates_args=(), schema=f"({_INPUTS}) -> (Tensor, Tensor)"
-    )
-    scan_backward = torch.library.custom_op(
-        f"nnunetv2_cipa::{name}_backward",
-        backward,
-        mutates_args=(),
-        schema=f"(Tensor grad_y, Tensor states, {_INPUTS}) -> ({_GRADIENTS})",
-    )
-    scan.register_fake(forward_shapes)
-    scan_backward.register_fake(backward_shapes)
-    scan.register_autograd(differentiate, setup_context=keep)
-    return scan
+
+def _tensors(scan: Scan) -> ScanTensors:
+    return ScanTensors(*scan.tensors())

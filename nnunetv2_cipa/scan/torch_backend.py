@@ -10,29 +10,22 @@ The backward recomputes a segment's states and runs the same scan the other way 
 (C_t * grad_y_t + m_(t+1)), the gradient of the state that enters position t.
 """
 
+import math
+from typing import NamedTuple
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from nnunetv2_cipa.scan.kernel import ScanSizes, ScanTensors, SequenceKernel
-from nnunetv2_cipa.scan.segments import SegmentedScan, count_segments, make_plan, positions_of
-from nnunetv2_cipa.scan.sequence_backend import SequenceBackend
+from nnunetv2_cipa.scan.layouts import ScanSizes, ScanTensors
+from nnunetv2_cipa.scan.operators import compute_dtype
+from nnunetv2_cipa.scan.sequence_backend import SequenceBackend, SequenceKernel
 
-
-class TorchBackend(SequenceBackend):
-    """The selective scan in plain PyTorch, for every device and dtype."""
-
-    name = "torch"
-
-    def __init__(self) -> None:
-        super().__init__(TorchKernel())
-
-    def unavailable_reason(self) -> str | None:
-        """Always available."""
-        return None
-
-    def supports(self, device: torch.device, dtype: torch.dtype) -> bool:
-        """Any device and dtype."""
-        return True
+# States (one float each) in a segment, and states in one operation that keep the device busy: by measurement on CPUs,
+# by the cost of a kernel launch against that of its memory traffic elsewhere.
+CPU_SEGMENT, CPU_BUSY = 2**20, 2**12
+GPU_SEGMENT, GPU_BUSY = 2**23, 2**20
+MINIMUM_STEPS = 16  # so that the kept states stay small beside the inputs
 
 
 class TorchKernel(SequenceKernel):
@@ -92,6 +85,151 @@ class TorchKernel(SequenceKernel):
         dD = (grad_y * scan.u).sum((0, 1))
         du = ddrive.mul_(scan.delta).addcmul_(grad_y, scan.D)
         return ScanTensors(du, ddelta, dA.transpose(1, 2), dB, dC, dD, ddelta.sum((0, 1)))
+
+
+class TorchBackend(SequenceBackend):
+    """The selective scan in plain PyTorch, for every device and dtype."""
+
+    name = "torch"
+    kernel = TorchKernel()
+
+    def unavailable_reason(self) -> str | None:
+        """Always available."""
+        return None
+
+    def supports(self, device: torch.device, dtype: torch.dtype) -> bool:
+        """Any device and dtype."""
+        return True
+
+
+class Plan(NamedTuple):
+    """Batch entries scanned at once, chunks of a segment that are scanned side by side, positions in a chunk."""
+
+    rows: int
+    chunks: int
+    steps: int
+
+
+class Segment(NamedTuple):
+    """Positions `start` to `start + chunks * steps` of a sequence."""
+
+    start: int
+    chunks: int
+    steps: int
+
+
+class Steps(NamedTuple):
+    """A tensor with a first axis for time, and its views at each time."""
+
+    whole: Tensor
+    each: tuple[Tensor, ...]
+
+
+def make_plan(sizes: ScanSizes, device: torch.device) -> Plan:
+    """Plan a scan for a device."""
+    width = sizes.groups * sizes.channels * sizes.states
+    segment, busy = (CPU_SEGMENT, CPU_BUSY) if device.type == "cpu" else (GPU_SEGMENT, GPU_BUSY)
+    rows = max(1, min(sizes.batch, max(busy // width, segment // (width * sizes.length))))
+    positions = min(sizes.length, max(MINIMUM_STEPS, segment // (width * rows)))
+    chunks = max(1, min(busy // (width * rows), math.isqrt(positions)))
+    return Plan(rows, chunks, positions // chunks)
+
+
+def count_segments(length: int, plan: Plan) -> int:
+    """How many segments `cut_segments` makes."""
+    full, rest = length // (plan.chunks * plan.steps), length % (plan.chunks * plan.steps)
+    return full + (1 if rest >= plan.steps else 0) + (1 if rest % plan.steps else 0)
+
+
+def cut_segments(length: int, plan: Plan) -> list[Segment]:
+    """Cut a sequence: as many full segments as there are, one of the full chunks that remain, one of what remains."""
+    segments, start = [], 0
+    while start < length:
+        steps = min(plan.steps, length - start)
+        chunks = min(plan.chunks, (length - start) // steps)
+        segments.append(Segment(start, chunks, steps))
+        start += chunks * steps
+    return segments
+
+
+def positions_of(sequences: Tensor, segment: Segment) -> Tensor:
+    """A view of the segment's positions of sequences (L, ...): (steps, chunks, ...)."""
+    start, chunks, steps = segment
+    return sequences[start : start + chunks * steps].unflatten(0, (chunks, steps)).transpose(0, 1)
+
+
+class SegmentedScan:
+    """A scan in the layout of a `SequenceKernel`, whose segments use the same memory one after another.
+
+    `delta` has its bias and softplus; `drive` is delta * u.
+    """
+
+    def __init__(self, inputs: ScanTensors, delta_softplus: bool) -> None:
+        dtype = compute_dtype(inputs.u)
+        self.u, self.B, self.C = (tensor.to(dtype).contiguous() for tensor in (inputs.u, inputs.B, inputs.C))
+        self.A = inputs.A.to(dtype).transpose(1, 2).contiguous()  # (G, N, D)
+        self.D = inputs.D.to(dtype)
+        delta = inputs.delta.to(dtype) + inputs.delta_bias.to(dtype)
+        self.delta = (F.softplus(delta) if delta_softplus else delta).contiguous()
+        self.drive = self.delta * self.u
+        length, batch, groups, channels = self.u.shape
+        sizes = ScanSizes(batch, groups, length, channels, self.A.shape[1])
+        self.segments = cut_segments(length, make_plan(sizes, self.u.device))
+        self._memory: dict[str, Tensor] = {}
+        self._views: dict[tuple[str, tuple[int, ...]], Steps] = {}
+
+    def states(self, segment: Segment, entry: Tensor) -> tuple[Steps, Steps]:
+        """Scan a segment from the state `entry` (B, G, N, D).
+
+        Returns:
+            The decays (steps, chunks, B, G, N, D) and the states before and after each step (steps + 1, chunks, ...).
+        """
+        shape = (segment.steps, segment.chunks, *entry.shape)
+        decay = self.buffer("decay", shape)
+        torch.mul(positions_of(self.delta, segment).unsqueeze(-2), self.A, out=decay.whole).exp_()
+        h = self.buffer("h", (shape[0] + 1, *shape[1:]))
+        B, drive = positions_of(self.B, segment), positions_of(self.drive, segment)
+        torch.mul(B.unsqueeze(-1), drive.unsqueeze(-2), out=h.whole[1:])
+        self.linear_scan(decay, h, entry, reverse=False)
+        return decay, h
+
+    def linear_scan(self, decay: Steps, states: Steps, entry: Tensor, *, reverse: bool) -> None:
+        """Turn drives into states in place: state_t = decay_t * state_(t-1) + drive_t.
+
+        Args:
+            decay: (steps, chunks, ...).
+            states: (steps + 1, chunks, ...): room for the state that enters each chunk, then the drives.
+            entry: (...), the state that enters the first chunk.
+            reverse: walk from the last position of the last chunk to the first, `states` from its end.
+        """
+        order = -1 if reverse else 1
+        decays, walked = decay.each[::order], states.each[::order]
+        entries = walked[0].unbind()[::order]
+        entries[0].copy_(entry)
+        if len(entries) == 1:
+            for factor, previous, current in zip(decays, walked[:-1], walked[1:], strict=True):
+                current.addcmul_(factor, previous)
+            return
+        products = self.buffer("products", decay.whole.shape)  # of the decays since the chunk's entry
+        since = products.each[::order]
+        since[0].copy_(decays[0])
+        for t in range(1, len(decays)):
+            walked[t + 1].addcmul_(decays[t], walked[t])
+            torch.mul(decays[t], since[t - 1], out=since[t])
+        exits, factors = walked[-1].unbind()[::order], since[-1].unbind()[::order]
+        for chunk in range(1, len(entries)):
+            torch.addcmul(exits[chunk - 1], factors[chunk - 1], entries[chunk - 1], out=entries[chunk])
+        (states.whole[:-1] if reverse else states.whole[1:]).addcmul_(products.whole, walked[0])
+
+    def buffer(self, name: str, shape: tuple[int, ...]) -> Steps:
+        """Memory of that name, uninitialised; the next segment gets the same."""
+        if (name, shape) not in self._views:
+            size = math.prod(shape)
+            if name not in self._memory or self._memory[name].numel() < size:
+                self._memory[name] = self.A.new_empty(size)
+            whole = self._memory[name][:size].view(shape)
+            self._views[name, shape] = Steps(whole, whole.unbind())
+        return self._views[name, shape]
 
 
 def _over_states(weights: Tensor, states: Tensor) -> Tensor:

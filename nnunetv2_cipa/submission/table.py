@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .predictions import Predictions, each
+from nnunetv2_cipa.processes import for_each
+
+from .predictions import UNUSABLE, Predictions
 from .run_length import Order, encode
 from .sample import Sample, check_rows, in_order, read_sample
 
@@ -47,7 +49,7 @@ def write_table(file: Path, predictions: Predictions, layout: Layout) -> None:
     def encoded(identifier: str) -> str:
         return encode(predictions.read_slice(cases[identifier]), layout.order, layout.empty)
 
-    masks = each(encoded, ids, "encode")
+    masks = dict(zip(ids, for_each(encoded, ids, description="encode", failure=UNUSABLE), strict=True))
     rows = [
         [*row[: sample.mask_column], masks[row[sample.id_column]], *row[sample.mask_column + 1 :]]
         for row in sample.rows

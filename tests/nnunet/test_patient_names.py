@@ -32,6 +32,8 @@ OWN = None  # every case is a patient of its own
         (["0001-17", "0001-18", "0002-3"], ["0001", "0001", "0002"]),
         (["PCLT20K_0001_17", "PCLT20K_0002_17"], ["PCLT20K_0001", "PCLT20K_0002"]),
         (["P01_1", "P02_1"], ["P01", "P02"]),
+        (["a_1", "b_9", "b_10"], ["a", "b", "b"]),
+        (["P_001", "P_002"], OWN),
         (["patient001_frame01", "patient001_frame12"], ["patient001"] * 2),
         (["A0S9V9_sa_ED", "A0S9V9_sa_ES", "A1D0Q7_sa_ED"], ["A0S9V9", "A0S9V9", "A1D0Q7"]),
         (["sub-01_ses-01_T1w", "sub-01_ses-02_T1w", "sub-02_ses-01_T1w"], ["sub-01", "sub-01", "sub-02"]),

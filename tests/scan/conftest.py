@@ -155,8 +155,8 @@ def assert_accurate() -> Callable[..., None]:
         assert y.isfinite().all()
         assert _relative_error(y, expected) < forward
         grad_y = torch.randn(expected.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-        actual_gradients = torch.autograd.grad(y, ours, grad_y.to(y.dtype))
-        expected_gradients = torch.autograd.grad(expected, exact, grad_y)
+        actual_gradients = torch.autograd.grad(y, ours, grad_y.to(y))
+        expected_gradients = torch.autograd.grad(expected, exact, grad_y.to(expected))
         for name, actual, right in zip(NAMES[: len(tensors)], actual_gradients, expected_gradients, strict=True):
             assert actual.isfinite().all(), name
             assert _relative_error(actual, right) < gradients, f"gradient of {name}"

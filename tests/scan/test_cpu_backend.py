@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nnunetv2_cipa.scan import native_library, registry, selective_scan, selective_scan_2d
-from nnunetv2_cipa.scan.cpu_backend import CpuBackend, cpu_scan, cpu_scan_backward
+from nnunetv2_cipa.scan.cpu_backend import CpuBackend
+from nnunetv2_cipa.scan.operators import Scan
 
 pytestmark = pytest.mark.skipif(
     CpuBackend().unavailable_reason() is not None, reason=f"no compiled kernel: {CpuBackend().unavailable_reason()}"
@@ -153,16 +154,16 @@ class TestProcesses:
         """A forked worker has none of its parent's threads, and must not wait for them."""
         code = """if True:
             import os, torch
-            from nnunetv2_cipa.scan.cpu_backend import cpu_scan
+            from nnunetv2_cipa.scan import selective_scan_2d
             torch.set_num_threads(3)
             random = torch.Generator().manual_seed(0)
             shapes = (2, 8, 8, 64), (4, 2, 8, 8, 64), (4, 64, 16), (2, 8, 8, 4, 16), (2, 8, 8, 4, 16), (4, 64), (4, 64)
             tensors = [torch.rand(shape, generator=random) for shape in shapes]
             tensors[2].neg_()
-            y = cpu_scan(*tensors, None, True, False)[0]
+            y = selective_scan_2d(*tensors, backend="cpu")
             child = os.fork()
             if child == 0:
-                os._exit(0 if torch.equal(cpu_scan(*tensors, None, True, False)[0], y) else 1)
+                os._exit(0 if torch.equal(selective_scan_2d(*tensors, backend="cpu"), y) else 1)
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         """
         subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
@@ -193,7 +194,7 @@ class TestLayout:
         x, _, A, _, _, D, bias, weight = map_arguments(2, 4, 5, 32, 16, rank=6, dtype=torch.float32)
         both = torch.cat([x, x], dim=-1)
         delta, B, C = torch.randn(2, 4, 5, 4, 6 + 32).split([6, 16, 16], dim=-1)
-        inputs = native_library._Inputs(native_library.MapScan(both[..., :32], delta, A, B, C, D, bias, weight, True))
+        inputs = native_library._Inputs(Scan(both[..., :32], delta, A, B, C, D, bias, weight, True))
         given = (both, delta, A, B, C, D, bias, weight)
         assert [tensor.data_ptr() for tensor in inputs.tensors] == [tensor.data_ptr() for tensor in given]
 
@@ -204,30 +205,6 @@ class TestLayout:
         delta = torch.stack([change(maps) for maps in delta])
         plain = scan_2d(x.contiguous(), delta, A, B.contiguous(), C.contiguous(), D, bias)
         assert torch.equal(scan_2d(x, delta, A, B, C, D, bias), plain)
-
-
-@pytest.mark.parametrize("rank", [0, 2])
-def test_operators_are_well_made(map_arguments, rank):
-    tensors = map_arguments(rank=rank, dtype=torch.float32)
-    weight = [] if rank else [None]
-    y, kept = cpu_scan(*tensors, *weight, True, True)
-    torch.library.opcheck(cpu_scan_backward, (torch.ones_like(y), kept, *tensors, *weight, True))
-    for tensor in tensors:
-        tensor.requires_grad_()
-    torch.library.opcheck(cpu_scan, (*tensors, *weight, True, True))
-
-
-def test_states_are_kept_only_for_a_backward_pass(map_arguments):
-    tensors = map_arguments(dtype=torch.float32)
-    kept = []
-    hooks = torch.autograd.graph.saved_tensors_hooks(
-        lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor
-    )
-    with hooks:
-        scan_2d(*tensors)
-        assert kept == []
-        scan_2d(*(tensor.requires_grad_() for tensor in tensors))
-    assert (4, 2, 1, 1, 4, 16) in {tuple(tensor.shape) for tensor in kept}
 
 
 def test_it_is_chosen_for_float32_on_the_processor():

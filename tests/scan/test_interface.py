@@ -1,8 +1,9 @@
-"""What holds for every backend: checks of arguments, dtypes, autocast, checkpointing, compilation."""
+"""What holds for every backend that is available here, on every device that it can scan on."""
 
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
 from nnunetv2_cipa.errors import InputError
@@ -11,20 +12,64 @@ from nnunetv2_cipa.scan.registry import BACKENDS
 
 NAMES_1D = ("u", "delta", "A", "B", "C", "D", "delta_bias")
 NAMES_2D = ("x", *NAMES_1D[1:])
-AVAILABLE = [backend.name for backend in BACKENDS if backend.unavailable_reason() is None]
-CPU_BACKENDS = [name for name in AVAILABLE if name != "mamba_ssm"]
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+CASES = [
+    (backend.name, device)
+    for backend in BACKENDS
+    if backend.unavailable_reason() is None
+    for device in DEVICES
+    if backend.supports(torch.device(device), torch.float32)
+]
 
 
 def scan_with_softplus(*tensors: Tensor, backend: str) -> Tensor:
     return selective_scan(*tensors, delta_softplus=True, backend=backend)
 
 
-@pytest.fixture(params=CPU_BACKENDS)
-def backend(request) -> str:
+def scan_with_gradients(tensors: list[Tensor], backend: str) -> list[Tensor]:
+    y = selective_scan_2d(*(tensor.requires_grad_() for tensor in tensors), backend=backend)
+    return [y, *torch.autograd.grad(y.square().sum(), tensors)]
+
+
+class Calls(TorchDispatchMode):
+    """Records the scan's operators that are called, with their arguments."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[tuple[torch._ops.OpOverload, tuple]] = []
+
+    def __torch_dispatch__(self, operator, types, arguments=(), keywords=None):
+        if operator.namespace == "nnunetv2_cipa":
+            self.made.append((operator, tuple(arguments)))
+        return operator(*arguments, **(keywords or {}))
+
+
+@pytest.fixture(params=CASES, ids="-".join)
+def case(request) -> tuple[str, str]:
     return request.param
 
 
-class TestSequences:
+class OnEachBackend:
+    """Tests that take `backend`, and tensors on `device`."""
+
+    @pytest.fixture
+    def backend(self, case) -> str:
+        return case[0]
+
+    @pytest.fixture
+    def device(self, case) -> str:
+        return case[1]
+
+    @pytest.fixture
+    def map_arguments(self, map_arguments, device):
+        return lambda *sizes, **options: [tensor.to(device) for tensor in map_arguments(*sizes, **options)]
+
+    @pytest.fixture
+    def sequence_arguments(self, sequence_arguments, device):
+        return lambda *sizes, **options: [tensor.to(device) for tensor in sequence_arguments(*sizes, **options)]
+
+
+class TestSequences(OnEachBackend):
     def test_optional_arguments_default_to_zero(self, backend, sequence_arguments):
         u, delta, A, B, C, D, delta_bias = sequence_arguments(dtype=torch.float32, positive_steps=True)
         nothing = torch.zeros_like(D)
@@ -55,7 +100,7 @@ class TestSequences:
         )
 
 
-class TestMaps:
+class TestMaps(OnEachBackend):
     @pytest.mark.parametrize("shape", [(1, 1, 1, 1, 1), (0, 2, 3, 4, 5), (2, 1, 7, 3, 2), (2, 6, 5, 16, 16)])
     @pytest.mark.parametrize("directions", [1, 4])
     def test_against_reference(self, backend, shape, directions, reference_scan_2d, map_arguments, assert_accurate):
@@ -81,7 +126,7 @@ class TestMaps:
         torch.testing.assert_close(y[:, :, 0], expected.transpose(1, 2))
 
 
-class TestDtypes:
+class TestDtypes(OnEachBackend):
     @pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
     def test_half_precision_is_scanned_in_float32(self, backend, map_arguments, half):
         tensors = [tensor.requires_grad_() for tensor in map_arguments(dtype=half)]
@@ -91,11 +136,11 @@ class TestDtypes:
         torch.testing.assert_close(y, expected)
         assert all(tensor.dtype == half for tensor in torch.autograd.grad(y.sum(), tensors))
 
-    def test_under_autocast_nothing_is_computed_in_half_precision(self, backend, map_arguments):
+    def test_under_autocast_nothing_is_computed_in_half_precision(self, backend, device, map_arguments):
         tensors = [tensor.requires_grad_() for tensor in map_arguments(dtype=torch.float32)]
         expected = selective_scan_2d(*tensors, backend=backend)
         expected_gradients = torch.autograd.grad(expected.square().sum(), tensors)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast(device, dtype=torch.bfloat16):
             y = selective_scan_2d(*tensors, backend=backend)
             gradients = torch.autograd.grad(y.square().sum(), tensors)
         torch.testing.assert_close((y, *gradients), (expected, *expected_gradients))
@@ -107,16 +152,8 @@ class TestDtypes:
         assert y.dtype == torch.float32
         assert tuple(gradient.dtype for gradient in torch.autograd.grad(y.sum(), tensors)) == dtypes
 
-    def test_float64_in_float64_out(self, map_arguments, sequence_arguments, reference_scan_2d, reference_scan):
-        tensors = map_arguments()
-        y = selective_scan_2d(*tensors)
-        assert y.dtype == torch.float64
-        torch.testing.assert_close(y, reference_scan_2d(*tensors))
-        tensors = sequence_arguments()
-        torch.testing.assert_close(selective_scan(*tensors, True), reference_scan(*tensors, True))
 
-
-class TestInAutograd:
+class TestInAutograd(OnEachBackend):
     @pytest.mark.parametrize("wanted", range(7))
     def test_only_some_inputs_need_gradients(self, backend, map_arguments, wanted):
         tensors = map_arguments(dtype=torch.float32)
@@ -163,6 +200,61 @@ class TestInAutograd:
         y, expected = compiled(*tensors, backend=backend), scan(*tensors, backend=backend)
         torch.testing.assert_close(y, expected)
         torch.testing.assert_close(torch.autograd.grad(y.sum(), tensors), torch.autograd.grad(expected.sum(), tensors))
+
+
+class TestOperators(OnEachBackend):
+    @pytest.mark.parametrize("directions", [1, 4])
+    @pytest.mark.parametrize("rank", [0, 2])
+    def test_two_runs_give_the_same_bits(self, backend, map_arguments, directions, rank):
+        tensors = map_arguments(2, 5, 6, 16, 4, directions, rank=rank, dtype=torch.float32)
+        first, second = (scan_with_gradients(tensors, backend) for _ in range(2))
+        assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
+
+    def test_states_are_kept_only_for_a_backward_pass(self, backend, map_arguments):
+        tensors = map_arguments(dtype=torch.float32)
+        kept = []
+        hooks = torch.autograd.graph.saved_tensors_hooks(
+            lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor
+        )
+        with hooks:
+            selective_scan_2d(*tensors, backend=backend)
+            assert kept == []
+            selective_scan_2d(*(tensor.requires_grad_() for tensor in tensors), backend=backend)
+        known = {tensor.data_ptr() for tensor in tensors}
+        assert [tensor.dtype for tensor in kept if tensor.data_ptr() not in known] == [torch.float32]
+
+    @pytest.mark.parametrize(
+        ("scan", "maker", "options"),
+        [
+            (scan_with_softplus, "sequence_arguments", {}),
+            (selective_scan_2d, "map_arguments", {}),
+            (selective_scan_2d, "map_arguments", {"rank": 2}),
+        ],
+    )
+    def test_well_made(self, backend, request, scan, maker, options):
+        """By PyTorch's own checks, of every operator that a scan calls, forward and backward."""
+        tensors = request.getfixturevalue(maker)(dtype=torch.float32, **options)
+        calls = Calls()
+        with calls:
+            y = scan(*(tensor.requires_grad_() for tensor in tensors), backend=backend)
+            torch.autograd.grad(y.sum(), tensors)
+        assert {operator.name().count("_backward") for operator, _ in calls.made} == {0, 1}
+        for operator, arguments in calls.made:
+            differentiable = "_backward" not in operator.name()
+            leaves = [
+                value.detach().requires_grad_(differentiable) if isinstance(value, Tensor) else value
+                for value in arguments
+            ]
+            torch.library.opcheck(operator, tuple(leaves))
+
+
+def test_float64_in_float64_out(map_arguments, sequence_arguments, reference_scan_2d, reference_scan):
+    tensors = map_arguments()
+    y = selective_scan_2d(*tensors)
+    assert y.dtype == torch.float64
+    torch.testing.assert_close(y, reference_scan_2d(*tensors))
+    tensors = sequence_arguments()
+    torch.testing.assert_close(selective_scan(*tensors, True), reference_scan(*tensors, True))
 
 
 class TestBadArguments:

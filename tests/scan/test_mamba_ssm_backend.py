@@ -174,10 +174,12 @@ def test_empty_batch_never_reaches_the_extension(extension, map_arguments):
     assert extension.calls == []
 
 
-@pytest.mark.parametrize(("scan", "maker"), [("_scan", "sequence_arguments"), ("_scan_2d", "map_arguments")])
-def test_operator_is_well_made(extension, request, scan, maker):
+@pytest.mark.parametrize(
+    ("operator", "maker"), [("mamba_ssm_scan", "sequence_arguments"), ("mamba_ssm_scan_2d", "map_arguments")]
+)
+def test_operator_is_well_made(extension, request, operator, maker):
     tensors = [tensor.requires_grad_() for tensor in request.getfixturevalue(maker)(dtype=torch.float32)]
-    torch.library.opcheck(getattr(BACKEND, scan), (*tensors, True))
+    torch.library.opcheck(getattr(torch.ops.nnunetv2_cipa, operator).default, (*tensors, None, True, True))
 
 
 def test_more_states_than_the_extension_takes(extension, sequence_arguments):

@@ -104,6 +104,14 @@ def test_status_names_every_backend_and_why_not(backends):
     assert backend_status() == {"gpu": "No GPU.", "native": None, "plain": None}
 
 
+def test_every_operator_has_its_flops():
+    formulas = registry.flop_formulas()
+    assert {str(operator) for operator in formulas} == {
+        f"nnunetv2_cipa.{name}" for backend in registry.BACKENDS for name in backend.operators
+    }
+    assert len(formulas) >= len(registry.BACKENDS)
+
+
 def test_compiled_graph_keeps_the_choice(monkeypatch, map_arguments):
     from nnunetv2_cipa.scan import selective_scan_2d
 

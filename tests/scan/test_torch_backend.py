@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.autograd import gradcheck
 
-from nnunetv2_cipa.scan import registry, segments, selective_scan, selective_scan_2d
+from nnunetv2_cipa.scan import registry, selective_scan, selective_scan_2d, torch_backend
 
 BACKEND = next(backend for backend in registry.BACKENDS if backend.name == "torch")
 SIZES = st.integers(1, 5)
@@ -67,9 +67,9 @@ class TestPieces:
         busy,
     ):
         with pytest.MonkeyPatch.context() as monkeypatch:
-            monkeypatch.setattr(segments, "CPU_SEGMENT", segment)
-            monkeypatch.setattr(segments, "CPU_BUSY", busy)
-            monkeypatch.setattr(segments, "MINIMUM_STEPS", 1)
+            monkeypatch.setattr(torch_backend, "CPU_SEGMENT", segment)
+            monkeypatch.setattr(torch_backend, "CPU_BUSY", busy)
+            monkeypatch.setattr(torch_backend, "MINIMUM_STEPS", 1)
             tensors = sequence_arguments(batch, groups, channels, length, states)
             reference = lambda *arguments: reference_scan(*arguments, True)  # noqa: E731
             assert_accurate(scan, reference, tensors, forward=1e-12, gradients=1e-12)
@@ -108,7 +108,7 @@ class TestAccuracy:
     def test_extreme_steps_and_decays(
         self, decay, step, busy, sequence_arguments, reference_scan, assert_accurate, monkeypatch
     ):
-        monkeypatch.setattr(segments, "CPU_BUSY", busy)
+        monkeypatch.setattr(torch_backend, "CPU_BUSY", busy)
         u, delta, A, *rest = sequence_arguments(2, 1, 3, 400, 3, dtype=torch.float32)
         self.check([u, delta + step, A * decay, *rest], reference_scan, assert_accurate)
 
@@ -116,7 +116,7 @@ class TestAccuracy:
     def test_steps_from_tiny_to_large_in_one_sequence(
         self, busy, sequence_arguments, reference_scan, assert_accurate, monkeypatch
     ):
-        monkeypatch.setattr(segments, "CPU_BUSY", busy)
+        monkeypatch.setattr(torch_backend, "CPU_BUSY", busy)
         u, delta, A, *rest = sequence_arguments(2, 1, 3, 500, 3, dtype=torch.float32)
         delta = torch.empty_like(delta).uniform_(-20, 20, generator=torch.Generator().manual_seed(1))
         self.check([u, delta, A, *rest], reference_scan, assert_accurate)
@@ -147,26 +147,14 @@ class TestMemory:
     def test_little_is_kept_for_backward(self, map_arguments, dtype):
         tensors = map_arguments(1, 64, 64, 96, 16, dtype=dtype)
         all_states = 64 * 64 * 4 * 96 * 16 * 4
-        assert self.kept_for_backward(tensors) <= all_states / segments.MINIMUM_STEPS
-
-
-@pytest.mark.parametrize(("scan", "maker"), [("_scan", "sequence_arguments"), ("_scan_2d", "map_arguments")])
-def test_operator_is_well_made(request, scan, maker):
-    tensors = [tensor.requires_grad_() for tensor in request.getfixturevalue(maker)(dtype=torch.float32)]
-    torch.library.opcheck(getattr(BACKEND, scan), (*tensors, True))
-
-
-def test_deterministic(map_arguments):
-    tensors = [tensor.requires_grad_() for tensor in map_arguments(2, 9, 9, 16, 4, dtype=torch.float32)]
-    first, second = (torch.autograd.grad(scan_2d(*tensors).square().sum(), tensors) for _ in range(2))
-    assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
+        assert self.kept_for_backward(tensors) <= all_states / torch_backend.MINIMUM_STEPS
 
 
 @given(length=st.integers(1, 300), chunks=st.integers(1, 7), steps=st.integers(1, 20))
 def test_segments_cover_the_sequence_once(length, chunks, steps):
-    plan = segments.Plan(1, chunks, steps)
-    cut = segments.cut_segments(length, plan)
-    assert len(cut) == segments.count_segments(length, plan)
+    plan = torch_backend.Plan(1, chunks, steps)
+    cut = torch_backend.cut_segments(length, plan)
+    assert len(cut) == torch_backend.count_segments(length, plan)
     numbers = torch.arange(length)
-    covered = torch.cat([segments.positions_of(numbers, segment).T.flatten() for segment in cut])
+    covered = torch.cat([torch_backend.positions_of(numbers, segment).T.flatten() for segment in cut])
     assert torch.equal(covered, numbers)

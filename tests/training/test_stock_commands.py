@@ -22,7 +22,7 @@ from nnunetv2_cipa.phantom import make_phantom
 
 TRAINER = "nnUNetTrainerCIPA_fewIterations"
 SHORT_TRAINER = f"""
-from nnunetv2_cipa.training.quick import nnUNetTrainerCIPA_quick
+from nnunetv2_cipa.training.trainers import nnUNetTrainerCIPA_quick
 
 class {TRAINER}(nnUNetTrainerCIPA_quick):
     def __init__(self, plans, configuration, fold, dataset_json, device=None):

@@ -8,7 +8,7 @@ _DEPTH = 2
 
 
 @dataclass(frozen=True)
-class Report:
+class ImportSummary:
     """Keys of the network that was filled, and those of the file that were not used.
 
     Attributes:

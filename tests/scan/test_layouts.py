@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnunetv2_cipa.scan.orders import to_maps, to_sequences
+from nnunetv2_cipa.scan.layouts import to_maps, to_sequences
 
 SIZES = st.integers(1, 6)
 

@@ -20,6 +20,7 @@ from nnunetv2_cipa.nnunet.fold_checks import mixed_folds, training_patients
 from nnunetv2_cipa.nnunet.folders import dataset_folder, root_folder
 from nnunetv2_cipa.nnunet.folds import check_folds
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS, STOCK_PLANS, read_planned_json, write_plans
+from nnunetv2_cipa.nnunet.raw_changes import refuse_outdated
 from nnunetv2_cipa.nnunet.trainers import find_trainer
 from nnunetv2_cipa.pipeline.experiment import Experiment, add_seeds_argument, distinct_seeds
 from nnunetv2_cipa.pipeline.graph import result_stage, training_stage
@@ -92,6 +93,10 @@ def run(arguments: Namespace) -> None:
         raise InputError(f"{target} is the plan to start from. Choose another -overwrite_plans_name.")
     if target.exists() and not arguments.overwrite:
         raise InputError(f"{target} exists already. Pass --overwrite to replace it.")
+    raw = Path(os.environ.get("nnUNet_raw", ""), folder.name)
+    is_here = (raw / "dataset.json").is_file()  # a machine for training may have the preprocessed data only
+    if is_here:
+        refuse_outdated(raw, folder, arguments.p)
     stock = read_planned_json(folder / f"{arguments.p}.json")
     plans = fitted_plans(stock, arguments.overwrite_plans_name, arguments.tr, arguments.device)
     plans = normalized(plans, arguments.normalization, CONFIGURATION_2D)
@@ -101,7 +106,10 @@ def run(arguments: Namespace) -> None:
     if arguments.time_budget is not None:
         plans = _scheduled(target, plans, arguments, start)
     print(f"\n{target}\n{_summary(plans)}")
-    _print_doubts(folder, arguments.patients)
+    if is_here:
+        patients, doubts = training_patients(raw, arguments.patients)
+        for doubt in filter(None, [*doubts, mixed_folds(raw, folder, patients)]):
+            print(f"WARNING: {doubt}")
     print(
         f"\nNext: nnUNetv2_train {arguments.d} {CONFIGURATION_2D} FOLD -p {plans['plans_name']} -tr {arguments.tr[0]}"
     )
@@ -186,15 +194,6 @@ def _preprocess(folder: Path, plans_name: str, num_processes: int) -> None:
     command += ["-plans_name", plans_name, "-c", CONFIGURATION_2D, "-np", str(num_processes)]
     if subprocess.run(command, check=False).returncode != 0:  # its output is shown, as it takes long
         raise InputError(f"Preprocessing failed: {' '.join(command)}")
-
-
-def _print_doubts(preprocessed: Path, file: Path | None) -> None:
-    """Say whether folds mix patients, as far as the raw dataset is here to tell."""
-    raw = Path(os.environ.get("nnUNet_raw", ""), preprocessed.name)
-    if (raw / "dataset.json").is_file():
-        patients, found = training_patients(raw, file)
-        for doubt in filter(None, [*found, mixed_folds(raw, preprocessed, patients)]):
-            print(f"WARNING: {doubt}")
 
 
 def _summary(plans: dict[str, Any]) -> str:

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from nnunetv2_cipa.dataset_conversion.converters import CaseCounts, Converter
 
+from nnunetv2_cipa.dataset_conversion.converters import CaseCounts, Converter
 from nnunetv2_cipa.pipeline.experiment import Model
 from nnunetv2_cipa.pipeline.workspace import Source, open_workspace
 from nnunetv2_cipa.timing.measuring import timings_content

@@ -3,10 +3,10 @@ import os
 from dataclasses import replace
 
 import pytest
-from nnunetv2_cipa.dataset_conversion import converters
-from nnunetv2_cipa.dataset_conversion.converters import CaseCounts
 from PIL import Image
 
+from nnunetv2_cipa.dataset_conversion import converters
+from nnunetv2_cipa.dataset_conversion.converters import CaseCounts
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.pipeline.workspace import Source, count_cases, find_source, open_workspace, stock_command
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nnunetv2_cipa.errors import InputError
@@ -84,8 +84,8 @@ def test_the_seconds_of_all_attempts_count(ledger):
     assert ledger.seconds() == {"plan": 2.0, "train": 12.0}
 
 
-@settings(deadline=None)
 @given(kept=st.integers(0, 250))
+@pytest.mark.slow
 def test_a_line_cut_off_anywhere_is_left_out_and_the_next_one_is_whole(tmp_path_factory, kept):
     ledger = Ledger(tmp_path_factory.mktemp("ledger") / "steps.jsonl")
     end(ledger, "first")

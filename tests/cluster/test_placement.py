@@ -51,6 +51,11 @@ def test_trainings_share_gpus(tmp_path):
     assert same == other
 
 
+def test_a_training_on_one_gpu_is_a_stock_command(tmp_path):
+    train = Step("train", ("/bin/nnUNetv2_train", "1", "2d", "0"), options=("-device", "cuda"), work=Training())
+    assert distribute([train], gpus=1) == [train]
+
+
 def parsed(*words):
     parser = ArgumentParser()
     add_cluster_arguments(parser)

@@ -207,6 +207,14 @@ def test_nothing_is_done_before_what_it_needs(step, tmp_path):
         DoneSteps(tmp_path).key(later)
 
 
+def test_what_needs_a_step_that_is_no_longer_done_is_not_done(step, tmp_path):
+    later = Step("later", ("python3",))
+    done = DoneSteps(tmp_path)
+    done.ledger.ended("later", done.key(later)[0], "done", exit_code=0, seconds=1.0, proof=sizes(()))
+    assert later in DoneSteps(tmp_path)
+    assert replace(later, needs=("never",)) not in DoneSteps(tmp_path)
+
+
 def test_asking_leaves_nothing(tmp_path):
     assert Step("any", ("python3",)) not in DoneSteps(tmp_path / "not there")
     assert list(tmp_path.iterdir()) == []

@@ -95,6 +95,7 @@ def test_values_that_are_not_finite_give_no_mask(value):
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.slow
 def test_finite_under_autocast(dtype):
     network = CIPA((64, 64))
     with torch.autocast("cpu", dtype=dtype):
@@ -106,6 +107,7 @@ def test_finite_under_autocast(dtype):
 
 
 @pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.slow
 def test_compiles_without_a_graph_break(monkeypatch, recompute):
     """A shallow variant has every layer, and compiles in a fraction of the time."""
     monkeypatch.setitem(VARIANTS, "shallow", Variant(depths=(1, 1, 1, 1), channels=32, drop_path_rate=0.1))

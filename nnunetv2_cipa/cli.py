@@ -27,22 +27,43 @@ COMMANDS: dict[str, Command] = {
     "convert_PCLT20K": Command(
         "nnunetv2_cipa.dataset_conversion.Dataset605_PCLT20K", "bring a PCLT20K folder into nnU-Net's raw format"
     ),
-    "make_phantom": Command("nnunetv2_cipa.phantom.pclt20k_folder", "make synthetic PET-CT data in PCLT20K's layout"),
+    "convert_PETCT": Command(
+        "nnunetv2_cipa.dataset_conversion.PETCT", "bring PET-CT studies (DICOM or NIfTI) into nnU-Net's raw format"
+    ),
+    "make_phantom": Command(
+        "nnunetv2_cipa.phantom.pclt20k_folder", "make synthetic PET-CT data, as PCLT20K's slices, NIfTI or DICOM"
+    ),
     "plan": Command("nnunetv2_cipa.planning.plan", "fit nnU-Net's plan to CIPA, this machine and a time budget"),
     "plan_folds": Command("nnunetv2_cipa.planning.folds", "make folds that keep the cases of a patient together"),
     "plan_seed": Command("nnunetv2_cipa.planning.seeds", "copy a plan, to train the same model with another seed"),
     "run": Command("nnunetv2_cipa.pipeline.run", "from data to the best model, its predictions and a submission"),
+    "find_best": Command("nnunetv2_cipa.pipeline.find_best", "have nnU-Net choose the best of any models, or pair"),
     "demo": Command("nnunetv2_cipa.pipeline.demo", "compare CIPA with nnU-Net's own U-Net, from data to picture"),
     "import_weights": Command(
         "nnunetv2_cipa.weights.import_weights", "make published weights ready for nnU-Net's prediction or training"
     ),
     "export_weights": Command("nnunetv2_cipa.weights.export_weights", "bring a trained CIPA into the published layout"),
+    "segment": Command(
+        "nnunetv2_cipa.segmentation.segment", "segment a PET-CT study (DICOM or NIfTI) and measure its lesions"
+    ),
     "wheelhouse": Command(
         "nnunetv2_cipa.wheelhouse.collect", "collect all wheels for a machine without network access"
     ),
     "evaluate": Command("nnunetv2_cipa.evaluation.evaluate", "measure predictions against label files"),
     "compare": Command(
         "nnunetv2_cipa.comparison.compare", "set models side by side: measures, differences, costs, training curves"
+    ),
+    "quantify": Command(
+        "nnunetv2_cipa.quantities.quantify_files", "read uptake, volume and glycolysis of lesions from PET and masks"
+    ),
+    "trust": Command("nnunetv2_cipa.trust.trust", "list the predictions of an ensemble that a human should look at"),
+    "calibrate": Command("nnunetv2_cipa.trust.calibrate", "fit the temperature of a model's probabilities"),
+    "determine_postprocessing": Command(
+        "nnunetv2_cipa.postprocessing.determine_postprocessing",
+        "find the threshold, smallest lesion and gate that are best in a cross-validation",
+    ),
+    "apply_postprocessing": Command(
+        "nnunetv2_cipa.postprocessing.apply_postprocessing", "make label files of probabilities by such a rule"
     ),
     "report": Command("nnunetv2_cipa.report.report", "show a comparison, every case included, as an HTML page"),
     "submission": Command("nnunetv2_cipa.submission.submit", "write predictions in the form that a challenge takes"),
@@ -62,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             arguments = _parser(chosen).parse_args(words)
             arguments.run(arguments)
         finally:
-            sys.stdout.flush()
+            print(end="", flush=True)
     except InputError as error:
         print(f"nnUNetv2_cipa {chosen}: {error}", file=sys.stderr)
     except OSError as error:
@@ -111,7 +132,7 @@ def _is_unread(stream: TextIO) -> bool:
     """Whether a stream writes into a pipe that has been closed at its other end."""
     try:
         file = stream.fileno()
-    except (OSError, ValueError):  # it is no file, as under a test
+    except (AttributeError, OSError, ValueError):  # closed from the start, or no file, as under a test
         return False
     poll = select.poll()
     poll.register(file, 0)

@@ -45,7 +45,8 @@ def stages(
     plan = preparation.plan_for_cipa(
         workspace, experiment, cases, needs=needs, seconds=seconds, planned_already=planned_already
     )
-    yield [plan, *preparation.plans_for_seeds(workspace, experiment)]
+    presets = preparation.presets(workspace, experiment, done.ledger, planned_already=planned_already)
+    yield [plan, *presets, *preparation.plans_for_seeds(workspace, experiment)]
     yield training_stage(workspace, experiment, cases)
     chosen = selection(workspace, experiment, cases)
     best = read_best_model(workspace.inference_information) if chosen in done else None
@@ -54,7 +55,7 @@ def stages(
 
 def training_stage(workspace: Workspace, experiment: Experiment, cases: CaseCounts) -> list[Step]:
     """The trainings, and nnU-Net's choice among them."""
-    schedules = schedules_of(experiment.trainers, workspace.plans_file)
+    schedules = schedules_of(experiment.classes, workspace.plans_file)
     return [*trainings(workspace, experiment, cases, schedules), selection(workspace, experiment, cases)]
 
 
@@ -114,15 +115,18 @@ def selection(workspace: Workspace, experiment: Experiment, cases: CaseCounts) -
 
     Each model and each pair are evaluated; a pair's cases are merged in processes that load the libraries once more.
     """
-    folds = tuple(map(str, experiment.folds))
+    folds, dataset = tuple(map(str, experiment.folds)), str(workspace.source.dataset_id)
     plans = tuple(dict.fromkeys(model.plans for model in experiment.models))
-    command = (stock_command("nnUNetv2_find_best_configuration"), str(workspace.source.dataset_id), "-p", *plans)
+    command = (stock_command("nnUNetv2_find_best_configuration"), dataset, "-p", *plans, "-c", CONFIGURATION_2D)
+    command += ("-tr", *experiment.classes)
+    if len(experiment.models) < len(plans) * len(experiment.classes):  # it takes all combinations to be trained
+        command = (*our_command("find_best"), "-d", dataset, "-tr", *(m.folder_name for m in experiment.models))
     information = workspace.inference_information
     validated = sum(validation_cases(workspace, experiment, cases).values())
     number = len(experiment.models)
     return Step(
         SELECTION,
-        (*command, "-c", CONFIGURATION_2D, "-tr", *experiment.trainers, "-f", *folds),
+        (*command, "-f", *folds),
         processes(),
         needs=tuple(training_name(model, fold) for model in experiment.models for fold in experiment.folds),
         output=Output((information, workspace.results / "ensembles"), proof=(information,)),
@@ -170,7 +174,7 @@ def results(workspace: Workspace, experiment: Experiment, cases: CaseCounts) -> 
     comparison = folder / "comparison"
     compare: tuple[str, ...] = (*our_command("compare"), "-o", str(comparison), "--no_costs")
     compare += workspace.dataset_options(experiment.folds)
-    compare += ("-tr", *(f"{model.trainer}={_compared(model)}" for model in experiment.models))
+    compare += ("-tr", *(f"{model.competitor}={_compared(model)}" for model in experiment.models))
     needs, compared = [SELECTION], sum(validation_cases(workspace, experiment, cases).values())
     steps: list[Step] = []
     if cases.test:
@@ -184,7 +188,7 @@ def results(workspace: Workspace, experiment: Experiment, cases: CaseCounts) -> 
         output, work = Output(evaluated), Work(cases.test)
         steps.append(Step("evaluate", command, processes(), ("postprocess",), reads, output, work))
         needs += map(prediction_name, experiment.models)
-        folders = [f"{model.trainer}={workspace.predictions(model.name)}" for model in experiment.models]
+        folders = [f"{model.competitor}={workspace.predictions(model.name)}" for model in experiment.models]
         compare += (*reference, "--predictions", *folders, f"best={final}")
         compared = cases.test
     else:

@@ -4,14 +4,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from nnunetv2_cipa.dataset_conversion.converters import CaseCounts
+from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.nnunet.fold_checks import needs_patient_folds, training_patients
 from nnunetv2_cipa.nnunet.folds import SPLITS_FILE
 from nnunetv2_cipa.nnunet.patients import find_patients
-from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS, STOCK_PLANS
+from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS, PRESETS, STOCK_PLANS
 from nnunetv2_cipa.steps import Ledger, Output, Step, Writing
 from nnunetv2_cipa.timing.work import Work
 
-from .experiment import Experiment, plans_of_seed, seed_words
+from .experiment import Experiment, model_named, plans_of_seed, seed_words
 from .workspace import Workspace, few_cores, our_command, processes, stock_command
 
 FOLDS = "plan_folds"
@@ -83,12 +84,14 @@ def plan_for_cipa(
 ) -> Step:
     """The plan that fits CIPA, this machine and, where given, the seconds that are left."""
     folds, seeds = map(str, experiment.folds), seed_words(experiment.seeds)
-    options = ["-device", workspace.device, "-tr", *experiment.trainers, "-f", *folds, "--seeds", *seeds]
+    options = ["-device", workspace.device, "-tr", *experiment.classes, "-f", *folds, "--seeds", *seeds]
     options += [*processes(), *experiment.patients_words]
     if seconds is not None:
         options += ["--time-budget", f"{seconds:.0f}s"]
-    fixed = experiment.normalization == "fixed"
-    makes = (workspace.plans_file, *([workspace.preprocessed / f"{OWN_PLANS}_{CONFIGURATION_2D}"] if fixed else []))
+    own_data = (
+        [workspace.preprocessed / f"{OWN_PLANS}_{CONFIGURATION_2D}"] if experiment.normalization != "stock" else []
+    )
+    makes = (workspace.plans_file, *own_data)
     return Step(
         plans_step(OWN_PLANS),
         (*our_command("plan"), "-d", str(workspace.source.dataset_id), "--normalization", experiment.normalization),
@@ -100,24 +103,55 @@ def plan_for_cipa(
     )
 
 
+def presets(
+    workspace: Workspace, experiment: Experiment, ledger: Ledger, *, planned_already: bool = False
+) -> list[Step]:
+    """nnU-Net's planning of its presets; their preprocessed data are those of the stock plans.
+
+    Raises:
+        InputError: such plans are there, and the run has not made them.
+    """
+    command = (stock_command("nnUNetv2_plan_experiment"), "-d", str(workspace.source.dataset_id))
+    steps = []
+    for plans in experiment.presets:
+        file = workspace.preprocessed / f"{plans}.json"
+        if file.exists() and ledger.last_start(plans_step(plans)) is None:
+            raise InputError(
+                f"{file} is there already, and not made by this run, which would replace it. Choose another folder for "
+                "nnUNet_preprocessed, or leave that variable out: then the run has its own."
+            )
+        steps.append(
+            Step(
+                plans_step(plans),
+                (*command, "-pl", PRESETS[plans]),
+                needs=() if planned_already else ("plan",),
+                output=Output((file,)),
+                environment={"nnUNet_n_proc_DA": "1"},  # the planner takes it for a number of threads, and fails with 0
+            )
+        )
+    return steps
+
+
 def plans_for_seeds(workspace: Workspace, experiment: Experiment) -> list[Step]:
-    """A copy of that plan for each seed."""
-    command = (*our_command("plan_seed"), "-d", str(workspace.source.dataset_id), "-p", OWN_PLANS)
+    """Copies of the plans for each seed."""
+    command = (*our_command("plan_seed"), "-d", str(workspace.source.dataset_id))
+    own = [OWN_PLANS] if any(model_named(trainer).plans == OWN_PLANS for trainer in experiment.trainers) else []
     return [
         Step(
-            plans_step(plans),
-            (*command, "--seed", str(seed)),
-            needs=(plans_step(OWN_PLANS),),
-            output=Output((workspace.preprocessed / f"{plans}.json",)),
+            plans_step(copy),
+            (*command, "-p", plans, "--seed", str(seed)),
+            needs=(plans_step(plans),),
+            output=Output((workspace.preprocessed / f"{copy}.json",)),
         )
+        for plans in (*own, *experiment.presets)
         for seed in experiment.seeds
-        if seed is not None and (plans := plans_of_seed(seed))
+        if seed is not None and (copy := plans_of_seed(seed, plans))
     ]
 
 
 def plans_step(plans: str) -> str:
     """Name of the step that makes the plans."""
-    return f"plan_for_CIPA{plans.removeprefix(OWN_PLANS)}"
+    return f"plan_for_CIPA{plans.removeprefix(OWN_PLANS)}" if plans.startswith(OWN_PLANS) else f"plan_{plans}"
 
 
 def _all(cases: CaseCounts) -> Work:

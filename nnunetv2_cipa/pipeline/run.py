@@ -12,10 +12,10 @@ import psutil
 import torch
 
 from nnunetv2_cipa.cluster.placement import HERE, Placement, add_cluster_arguments, placement_from
-from nnunetv2_cipa.dataset_conversion.raw_dataset import Normalization
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.nnunet.fold_checks import number_of_folds, training_patients
 from nnunetv2_cipa.nnunet.folds import NUM_FOLDS
+from nnunetv2_cipa.nnunet.normalizations import add_normalization_argument
 from nnunetv2_cipa.steps import Ledger, Runner, Step, locked
 from nnunetv2_cipa.submission import read_sample
 from nnunetv2_cipa.timing.budget import TimeBudget, duration_argument
@@ -26,11 +26,23 @@ from nnunetv2_cipa.training.planned import TRAIN_UNTIL
 from . import graph
 from .checks import check, doubts
 from .estimate import print_estimates
-from .experiment import BestModel, Experiment, SubmissionForm, add_seeds_argument, distinct_seeds, read_best_model
+from .experiment import (
+    BestModel,
+    Experiment,
+    SubmissionForm,
+    add_seeds_argument,
+    distinct_seeds,
+    model_named,
+    read_best_model,
+)
 from .trainers import existing, planned
 from .workspace import Workspace, count_cases, find_source, open_workspace
 
 TRAINERS = ("nnUNetTrainerCIPA", "nnUNetTrainer")
+TRAINERS_HELP = (
+    "on the plan that fits CIPA; or TRAINER__PLANS, such as nnUNetTrainer__nnUNetResEncUNetMPlans, on one of nnU-Net's "
+    "residual encoder presets (default: %(default)s)"
+)
 CLAIM = "run.json"
 VERSION = 2
 """Of what a run's folder means; until 1, seed 0 was a training without seed."""
@@ -50,9 +62,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-o", type=Path, required=True, metavar="FOLDER", help="where to work; started again, it resumes"
     )
-    parser.add_argument(
-        "-tr", "--trainers", nargs="+", default=list(TRAINERS), metavar="TRAINER", help="default: %(default)s"
-    )
+    parser.add_argument("-tr", "--trainers", nargs="+", default=list(TRAINERS), metavar="TRAINER", help=TRAINERS_HELP)
     parser.add_argument(
         "-f", "--folds", nargs="+", type=int, metavar="FOLD", help="default: all, which are 0 1 2 3 4 mostly"
     )
@@ -63,9 +73,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="TIME",
         help="such as 9h, from each start: epochs are planned to end in time, and the run stops then in any case",
     )
-    parser.add_argument(
-        "--normalization", choices=get_args(Normalization), default="stock", help="of the plan (default: %(default)s)"
-    )
+    add_normalization_argument(parser)
     parser.add_argument(
         "-d", type=int, metavar="ID", help="number for data to be converted (default: the converter's, such as 605)"
     )
@@ -121,10 +129,11 @@ def _experiment(arguments: Namespace, workspace: Workspace) -> Experiment:
     trainers = tuple(dict.fromkeys(arguments.trainers))
     if arguments.time_budget is not None:
         trainers = tuple(map(planned, trainers))
+    existing([model_named(trainer).trainer for trainer in trainers])
     patients = None if arguments.patients is None else arguments.patients.resolve()
     folds = range(_number_of_folds(workspace, patients)) if arguments.folds is None else arguments.folds
     return Experiment(
-        existing(trainers),
+        trainers,
         tuple(sorted(set(folds))),
         arguments.normalization,
         distinct_seeds(arguments.seeds),

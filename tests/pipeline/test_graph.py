@@ -7,7 +7,7 @@ from nnunetv2_cipa.pipeline import graph
 from nnunetv2_cipa.pipeline.experiment import BestModel, Experiment, Model
 from nnunetv2_cipa.pipeline.workspace import count_cases as cases
 from nnunetv2_cipa.steps import DoneSteps, LocalExecutor, Runner, Writing
-from nnunetv2_cipa.submission import Sample
+from nnunetv2_cipa.submission import SampleSubmission
 from nnunetv2_cipa.timing.work import Schedule
 
 from .conftest import CASES, write_dataset_json
@@ -15,6 +15,7 @@ from .conftest import CASES, write_dataset_json
 OURS, THEIRS = "nnUNetTrainerCIPA", "nnUNetTrainer"
 EXPERIMENT = Experiment((OURS, THEIRS), (0, 1))
 SEEDS = Experiment((OURS, THEIRS), (0, 1), seeds=(None, 1))
+PRESET = Experiment((OURS, THEIRS, f"{THEIRS}__nnUNetResEncUNetMPlans"), (0, 1), seeds=(None, 1))
 SECOND = Model(OURS, "nnUNetCIPAPlans_seed1")
 
 
@@ -36,7 +37,7 @@ def by_name(steps):
     return {step.name: step for step in steps}
 
 
-@pytest.mark.parametrize("experiment", [EXPERIMENT, SEEDS])
+@pytest.mark.parametrize("experiment", [EXPERIMENT, SEEDS, PRESET])
 def test_every_step_needs_steps_before_it(with_labels, experiment):
     stages = list(graph.stages(with_labels, experiment, DoneSteps(with_labels.folder)))
     steps = [step for stage in stages for step in stage]
@@ -170,7 +171,7 @@ def test_seeds_are_compared_as_runs_of_one_model(with_labels):
 
 
 def test_a_sample_is_read_by_the_submission(with_labels, tmp_path):
-    sample = Sample(tmp_path / "sample.csv", ("id", "rle"), (), 0, 1)
+    sample = SampleSubmission(tmp_path / "sample.csv", ("id", "rle"), (), 0, 1)
     step = by_name(graph.results(with_labels, Experiment((OURS,), (0,), sample=sample), cases(with_labels)))[
         "submission"
     ]
@@ -193,6 +194,21 @@ def test_a_fold_is_validated_on_its_own_cases(workspace):
     workspace.preprocessed.mkdir(parents=True)
     (workspace.preprocessed / "splits_final.json").write_text('[{"train": ["b"], "val": ["a", "c", "d"]}]')
     assert graph.validation_cases(workspace, EXPERIMENT, CASES) == {0: 3, 1: 0}
+
+
+def test_nnunet_chooses_among_presets_too(workspace):
+    step = graph.selection(workspace, PRESET, CASES)
+    assert step.command[1:4] == ("find_best", "-d", "605")
+    assert words_after(step.command, "-tr") == [model.folder_name for model in PRESET.models]
+    assert len(step.needs) == 12
+
+
+def test_presets_are_compared_under_their_name(with_labels):
+    command = by_name(graph.results(with_labels, PRESET, cases(with_labels)))["compare"].command
+    name = f"{THEIRS}__nnUNetResEncUNetMPlans"
+    assert f"{name}={name}__2d" in command
+    assert f"{name}={name}_seed1__2d" in command
+    assert f"{name}={with_labels.predictions(name)}" in command
 
 
 def submission_of(workspace, **changes):

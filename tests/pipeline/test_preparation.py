@@ -1,5 +1,8 @@
 from dataclasses import replace
 
+import pytest
+
+from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.pipeline import preparation
 from nnunetv2_cipa.pipeline.experiment import Experiment
 from nnunetv2_cipa.steps import Ledger
@@ -49,8 +52,8 @@ def test_neither_device_nor_time_change_what_a_step_is(workspace):
     assert "cpu" not in one.command
 
 
-def test_fixed_normalization_makes_data_of_its_own(workspace):
-    step = preparation.plan_for_cipa(workspace, Experiment((OURS,), (0,), "fixed"), CASES)
+def test_another_normalization_makes_data_of_its_own(workspace):
+    step = preparation.plan_for_cipa(workspace, Experiment((OURS,), (0,), "dataset"), CASES)
     assert [path.name for path in step.output.paths] == ["nnUNetCIPAPlans.json", "nnUNetCIPAPlans_2d"]
 
 
@@ -71,3 +74,33 @@ def test_the_plan_knows_of_the_seeds_but_is_the_same_plan(workspace):
     assert one.command == more.command
     position = more.options.index("--seeds")
     assert more.options[position + 1 : position + 4] == ("none", "1", "2")
+
+
+RESENC = Experiment((OURS, "nnUNetTrainer__nnUNetResEncUNetLPlans"), (0,), seeds=(None, 2))
+
+
+def test_nnunet_plans_its_presets(workspace, tmp_path):
+    ledger = Ledger(tmp_path / "steps.jsonl")
+    [step] = preparation.presets(workspace, RESENC, ledger)
+    assert (step.name, step.needs) == ("plan_nnUNetResEncUNetLPlans", ("plan",))
+    assert step.command[1:] == ("-d", "605", "-pl", "nnUNetPlannerResEncL")
+    assert step.output.paths == (workspace.preprocessed / "nnUNetResEncUNetLPlans.json",)
+    assert preparation.presets(workspace, RESENC, ledger, planned_already=True)[0].needs == ()
+    assert preparation.presets(workspace, EXPERIMENT, ledger) == []
+
+
+def test_presets_have_seeds_of_their_own(workspace):
+    own, preset = preparation.plans_for_seeds(workspace, RESENC)
+    assert (own.name, own.needs) == ("plan_for_CIPA_seed2", ("plan_for_CIPA",))
+    assert (preset.name, preset.needs) == ("plan_nnUNetResEncUNetLPlans_seed2", ("plan_nnUNetResEncUNetLPlans",))
+    assert preset.command[-4:] == ("-p", "nnUNetResEncUNetLPlans", "--seed", "2")
+
+
+def test_plans_of_the_users_are_not_replaced(workspace, tmp_path):
+    ledger = Ledger(tmp_path / "steps.jsonl")
+    workspace.preprocessed.mkdir(parents=True)
+    (workspace.preprocessed / "nnUNetResEncUNetLPlans.json").touch()
+    with pytest.raises(InputError, match="not made by this run"):
+        preparation.presets(workspace, RESENC, ledger)
+    ledger.started("plan_nnUNetResEncUNetLPlans", "key", {}, [])
+    assert len(preparation.presets(workspace, RESENC, ledger)) == 1

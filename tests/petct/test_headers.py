@@ -41,8 +41,8 @@ def test_empty_values_are_missing(study, edit):
 
 def test_numbers_that_are_none_do_not_stop_reading(study):
     path = study / "PET" / "IM00001"
-    path.write_bytes(path.read_bytes().replace(b"72.5", b"heavy"[:4]))
-    assert read_folder(study / "PET").headers
+    path.write_bytes(path.read_bytes().replace(b"72.5", b"72,5"))
+    assert read_header(path).values["PatientWeight"] == "72,5"
 
 
 @pytest.mark.parametrize("name", ["IM00001", "image.dcm", "image.txt", "no suffix"])

@@ -82,6 +82,7 @@ def test_every_patch_trains(size, batch):
         assert torch.isfinite(network.eval()(torch.rand(1, 2, *size))).all()
 
 
+@pytest.mark.slow
 def test_a_compiled_network_is_one_graph():
     """Also with another number of images, for which PyTorch compiles again."""
     torch._dynamo.reset()

@@ -20,10 +20,10 @@ from typing import Any
 import torch
 
 from nnunetv2_cipa.dataset_conversion.problems import Problems
-from nnunetv2_cipa.dataset_conversion.raw_dataset import Normalization
 from nnunetv2_cipa.dataset_conversion.source_folder import SliceFiles, read_source_folder
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_folder
+from nnunetv2_cipa.nnunet.normalizations import Normalization
 from nnunetv2_cipa.nnunet.patients import patient_folds
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, read_planned_json
 from nnunetv2_cipa.pipeline import experiment, graph, preparation
@@ -33,7 +33,7 @@ from nnunetv2_cipa.steps import LocalExecutor, Output, Runner, Step, Writing, lo
 from nnunetv2_cipa.timing.work import Schedule, Training
 
 NUM_FOLDS = 3
-NORMALIZATIONS: tuple[Normalization, ...] = ("stock", "fixed")
+NORMALIZATIONS: tuple[Normalization, ...] = ("stock", "divide_by_255")
 TRAINERS = Path(__file__).with_name("trainers")
 THRESHOLDS = {"PET SUV 2.5": ("--suv", "2.5"), "PET 41 percent": ("--fraction", "0.41")}
 
@@ -62,8 +62,8 @@ MODELS = (
     Model("CIPA", "nnUNetTrainerCIPA_compared"),
     Model("CIPA without CRM", "nnUNetTrainerCIPA_noCRM_compared"),
     Model("CIPA without DCIM", "nnUNetTrainerCIPA_noDCIM_compared"),
-    Model("U-Net fixed", "nnUNetTrainer_compared", "fixed"),
-    Model("CIPA fixed", "nnUNetTrainerCIPA_compared", "fixed"),
+    Model("U-Net fixed", "nnUNetTrainer_compared", "divide_by_255"),
+    Model("CIPA fixed", "nnUNetTrainerCIPA_compared", "divide_by_255"),
 )
 
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import get_args
 
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.dataset_conversion.generate_dataset_json import generate_dataset_json
@@ -13,13 +12,12 @@ from nnunetv2.dataset_conversion.generate_dataset_json import generate_dataset_j
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_folder
 from nnunetv2_cipa.nnunet.folds import NUM_FOLDS
+from nnunetv2_cipa.nnunet.normalizations import CHANNEL_NAMES, Normalization, add_normalization_argument
 from nnunetv2_cipa.processes import for_each
 
 from .problems import Problems
 from .raw_dataset import (
-    CHANNEL_NAMES,
     MODALITIES,
-    Normalization,
     new_dataset_folder,
     outdated_splits,
     remove_leftovers,
@@ -80,13 +78,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-np", type=int, default=default_num_processes, metavar="N", help="slices at a time (default: %(default)s)"
     )
-    parser.add_argument(
-        "--normalization",
-        choices=get_args(Normalization),
-        default="stock",
-        help="stock: CT as nnU-Net does, PET by the mean and deviation of each slice; fixed: both divided by 255, so "
-        "that absolute uptake survives, as in the paper (default: %(default)s)",
-    )
+    add_normalization_argument(parser)
     parser.add_argument(
         "--seed",
         type=int,
@@ -130,7 +122,7 @@ def convert_pclt20k(
         source_folder: Holds a folder for each patient, and train.txt and test.txt.
         dataset_id: nnU-Net's id for the dataset.
         num_processes: How many slices are worked on at a time.
-        normalization: "stock" names the channels CT and PET, "fixed" both rgb_to_0_1 (division by 255).
+        normalization: for which nnU-Net plans by the channels' names (`CHANNEL_NAMES`).
         seed: Of the 8:2 split by patient that is made where the folder has neither list.
         overwrite: Replace an existing dataset, once the new one is complete.
 

@@ -5,18 +5,13 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.nnunet.folders import root_folder
 from nnunetv2_cipa.nnunet.folds import SPLITS_FILE, Folds
 from nnunetv2_cipa.nnunet.patients import patient_folds, write_patients
 
-Normalization = Literal["stock", "fixed"]
-
 MODALITIES = ("CT", "PET")
-CHANNEL_NAMES: dict[Normalization, tuple[str, str]] = {"stock": MODALITIES, "fixed": ("rgb_to_0_1", "rgb_to_0_1")}
-"""Channels are named after their normalisation, since nnU-Net chooses that by the name."""
 
 
 def new_dataset_folder(dataset_id: int, dataset_name: str) -> Path:

@@ -34,8 +34,10 @@ COMMANDS: dict[str, Command] = {
         "nnunetv2_cipa.phantom.pclt20k_folder", "make synthetic PET-CT data, as PCLT20K's slices, NIfTI or DICOM"
     ),
     "plan": Command("nnunetv2_cipa.planning.plan", "fit nnU-Net's plan to CIPA, this machine and a time budget"),
+    "plan_folds": Command("nnunetv2_cipa.planning.folds", "make folds that keep the cases of a patient together"),
     "plan_seed": Command("nnunetv2_cipa.planning.seeds", "copy a plan, to train the same model with another seed"),
     "run": Command("nnunetv2_cipa.pipeline.run", "from data to the best model, its predictions and a submission"),
+    "find_best": Command("nnunetv2_cipa.pipeline.find_best", "have nnU-Net choose the best of any models, or pair"),
     "demo": Command("nnunetv2_cipa.pipeline.demo", "compare CIPA with nnU-Net's own U-Net, from data to picture"),
     "import_weights": Command(
         "nnunetv2_cipa.weights.import_weights", "make published weights ready for nnU-Net's prediction or training"
@@ -53,6 +55,15 @@ COMMANDS: dict[str, Command] = {
     ),
     "quantify": Command(
         "nnunetv2_cipa.quantities.quantify_files", "read uptake, volume and glycolysis of lesions from PET and masks"
+    ),
+    "trust": Command("nnunetv2_cipa.trust.trust", "list the predictions of an ensemble that a human should look at"),
+    "calibrate": Command("nnunetv2_cipa.trust.calibrate", "fit the temperature of a model's probabilities"),
+    "determine_postprocessing": Command(
+        "nnunetv2_cipa.postprocessing.determine_postprocessing",
+        "find the threshold, smallest lesion and gate that are best in a cross-validation",
+    ),
+    "apply_postprocessing": Command(
+        "nnunetv2_cipa.postprocessing.apply_postprocessing", "make label files of probabilities by such a rule"
     ),
     "report": Command("nnunetv2_cipa.report.report", "show a comparison, every case included, as an HTML page"),
     "submission": Command("nnunetv2_cipa.submission.submit", "write predictions in the form that a challenge takes"),
@@ -72,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             arguments = _parser(chosen).parse_args(words)
             arguments.run(arguments)
         finally:
-            sys.stdout.flush()
+            print(end="", flush=True)
     except InputError as error:
         print(f"nnUNetv2_cipa {chosen}: {error}", file=sys.stderr)
     except OSError as error:
@@ -121,7 +132,7 @@ def _is_unread(stream: TextIO) -> bool:
     """Whether a stream writes into a pipe that has been closed at its other end."""
     try:
         file = stream.fileno()
-    except (OSError, ValueError):  # it is no file, as under a test
+    except (AttributeError, OSError, ValueError):  # closed from the start, or no file, as under a test
         return False
     poll = select.poll()
     poll.register(file, 0)

@@ -43,7 +43,7 @@ def specify(
 
     Args:
         dataset: Number or name; only models of nnU-Net need it.
-        trainers: `[NAME=]TRAINER[__PLANS__CONFIGURATION]` each.
+        trainers: `[NAME=]TRAINER[__PLANS[__CONFIGURATION]]` each.
         predictions: `NAME=FOLDER` each.
         reference: Folder of label files; by default that of the dataset's training cases.
         plans: Of those trainers that do not say.
@@ -88,9 +88,9 @@ def _named_model(word: str, plans: str, configuration: str) -> tuple[str, str]:
     if not model or (equals and not name):
         raise InputError(f"-tr {word}: expected TRAINER or NAME=TRAINER, such as CIPA=nnUNetTrainerCIPA.")
     parts = model.split("__")
-    if len(parts) not in (1, 3):
-        raise InputError(f"-tr {word}: expected TRAINER or TRAINER__PLANS__CONFIGURATION, as nnU-Net names folders.")
-    return name or model, model if len(parts) == 3 else f"{model}__{plans}__{configuration}"
+    if len(parts) > 3 or not all(parts):
+        raise InputError(f"-tr {word}: expected TRAINER[__PLANS[__CONFIGURATION]], as nnU-Net names folders.")
+    return name or model, "__".join([*parts, *(plans, configuration)[len(parts) - 1 :]])
 
 
 def _by_name(words: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

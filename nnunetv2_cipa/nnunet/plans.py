@@ -10,6 +10,13 @@ from nnunetv2_cipa.files import new_file
 
 STOCK_PLANS, OWN_PLANS = "nnUNetPlans", "nnUNetCIPAPlans"
 
+PRESETS = {
+    "nnUNetResEncUNetMPlans": "nnUNetPlannerResEncM",
+    "nnUNetResEncUNetLPlans": "nnUNetPlannerResEncL",
+    "nnUNetResEncUNetXLPlans": "nnUNetPlannerResEncXL",
+}
+"""nnU-Net's residual encoder presets: plans, and their planner. In 2d they share the stock plans' data."""
+
 CONFIGURATION_2D = "2d"
 """The configuration that CIPA, a 2D network, is trained in."""
 

@@ -1,15 +1,19 @@
 """What a run is to train, the models that come of it, and what nnU-Net chooses among them."""
 
 import json
+import re
 from argparse import ArgumentParser, ArgumentTypeError
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from nnunetv2_cipa.dataset_conversion.raw_dataset import Normalization
-from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS
-from nnunetv2_cipa.submission import Sample
+from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.normalizations import Normalization
+from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS, PRESETS
+from nnunetv2_cipa.submission import SampleSubmission
 
 UNSEEDED = "none"
+SubmissionForm = Literal["csv", "png", "nii.gz", "none"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,17 @@ class Model:
     @property
     def name(self) -> str:
         """Short name, for steps and folders."""
-        return f"{self.trainer}{self.plans.removeprefix(OWN_PLANS)}"
+        return f"{self.competitor}{self.plans.removeprefix(self._unseeded_plans)}"
+
+    @property
+    def competitor(self) -> str:
+        """What its seeds have in common: TRAINER, or TRAINER__PLANS if the plans are one of nnU-Net's presets."""
+        plans = self._unseeded_plans
+        return self.trainer if plans == OWN_PLANS else f"{self.trainer}__{plans}"
+
+    @property
+    def _unseeded_plans(self) -> str:
+        return re.sub(r"_seed\d+$", "", self.plans)
 
     @property
     def folder_name(self) -> str:
@@ -40,10 +54,13 @@ class Experiment:
     """What is to be trained, and how.
 
     Attributes:
-        trainers: class names.
+        trainers: class names, for the plan that fits CIPA; or TRAINER__PLANS, for one of nnU-Net's presets.
         folds: of nnU-Net's cross-validation.
-        normalization: "stock" or "fixed".
+        normalization: of the plan.
         seeds: each trainer is trained with each, on each fold; None seeds nothing.
+        labels: that together are the foreground; none means each of the dataset's, and all together.
+        patients: file of `{case: patient}`, if the dataset's own or the cases' names do not tell.
+        submission: its form; None means the one that fits the data, run lengths of slices or NIfTI of volumes.
         sample: submission whose columns and rows ours is to have, if there is one.
     """
 
@@ -51,12 +68,32 @@ class Experiment:
     folds: tuple[int, ...]
     normalization: Normalization = "stock"
     seeds: tuple[int | None, ...] = (None,)
-    sample: Sample | None = None
+    labels: tuple[int, ...] = ()
+    patients: Path | None = None
+    submission: SubmissionForm | None = None
+    sample: SampleSubmission | None = None
 
     @property
     def models(self) -> tuple[Model, ...]:
         """All models, in the order in which nnU-Net chooses among them."""
-        return tuple(Model(trainer, plans_of_seed(seed)) for trainer in self.trainers for seed in self.seeds)
+        unseeded = map(model_named, self.trainers)
+        return tuple(Model(m.trainer, plans_of_seed(seed, m.plans)) for m in unseeded for seed in self.seeds)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names of the trainers, each once."""
+        return tuple(dict.fromkeys(model.trainer for model in self.models))
+
+    @property
+    def presets(self) -> tuple[str, ...]:
+        """nnU-Net's presets among the plans, each once, without seeds."""
+        plans = (model_named(trainer).plans for trainer in self.trainers)
+        return tuple(dict.fromkeys(name for name in plans if name != OWN_PLANS))
+
+    @property
+    def patients_words(self) -> tuple[str, ...]:
+        """The file of patients as commands take it."""
+        return () if self.patients is None else ("--patients", str(self.patients))
 
     @property
     def pairs(self) -> int:
@@ -94,6 +131,18 @@ def read_best_model(information: Path) -> BestModel:
         postprocessing=Path(best["postprocessing_file"]),
         plans=Path(best["some_plans_file"]),
     )
+
+
+def model_named(word: str) -> Model:
+    """The model of the word TRAINER or TRAINER__PLANS, without seed.
+
+    Raises:
+        InputError: the plans are none of nnU-Net's presets.
+    """
+    trainer, separator, plans = word.partition("__")
+    if separator and plans not in PRESETS:
+        raise InputError(f"{word}: {plans!r} is none of nnU-Net's presets, which are {', '.join(PRESETS)}.")
+    return Model(trainer, plans or OWN_PLANS)
 
 
 def plans_of_seed(seed: int | None, plans: str = OWN_PLANS) -> str:

@@ -19,6 +19,11 @@ def planned(trainer: str) -> str:
     Raises:
         InputError: there is none.
     """
+    if "__" in trainer:
+        raise InputError(
+            f"With --time-budget, {trainer} cannot be trained: its plans are nnU-Net's and have no schedule. "
+            "Leave the budget or this competitor out."
+        )
     name = trainer if trainer.endswith(_PLANNED) else f"{trainer}{_PLANNED}"
     try:
         (name,) = existing([name])

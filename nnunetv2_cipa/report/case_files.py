@@ -1,4 +1,4 @@
-"""The viewer's data of all cases: a small script for each one, made by several processes."""
+"""The viewer's data of all cases: small scripts, made by several processes, that the page loads as they are needed."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -12,18 +12,21 @@ from .page_data import script_json
 from .pictures import picture
 from .sources import CaseSources
 
-_CALL = "receiveCase("
+SLICES_IN_FILE = 16
+_CALL, _END = "receiveCase(", ");\n"
 
 
 def write_case_files(
-    folder: Path, sources: Sequence[CaseSources], foreground: Sequence[int], *, num_processes: int
+    folder: Path, sources: Sequence[CaseSources], labels: Sequence[Sequence[int]], *, num_processes: int
 ) -> int:
     """Write `case_N.js` for each case, N from 0 on: a call of the page's `receiveCase` with N and the case's picture.
+
+    Where a case has more than `SLICES_IN_FILE` slices, they are in files of as many: `case_N_0.js`, `case_N_1.js`, ...
 
     Args:
         folder: It exists.
         sources: The cases.
-        foreground: Label values that together are the foreground.
+        labels: Choices of label values that are looked at together, as `picture` takes them.
         num_processes: How many cases are read at a time.
 
     Returns:
@@ -33,7 +36,7 @@ def write_case_files(
         InputError: files cannot be read or do not fit; all of them are named.
     """
     sizes = for_each(
-        partial(_write, folder=folder, foreground=tuple(foreground), reader=_reader(sources[0])),
+        partial(_write, folder=folder, labels=tuple(map(tuple, labels)), reader=_reader(sources[0])),
         enumerate(sources),
         description="report",
         failure="cases cannot be shown",
@@ -42,20 +45,31 @@ def write_case_files(
     return sum(sizes)
 
 
-def case_file(number: int) -> str:
-    """Name of a case's file."""
-    return f"case_{number}.js"
+def case_file(key: object) -> str:
+    """Name of a case's file by its number, or of a part's by the case's and its own: 3, or 3_0."""
+    return f"case_{key}.js"
 
 
-def embedded(file: Path, number: int) -> str:
-    """The JSON within a case's file."""
-    return file.read_text(encoding="ascii").removeprefix(f"{_CALL}{number},").removesuffix(");\n")
+def embedded(file: Path) -> tuple[str, str]:
+    """Key of a case's file, and the JSON within."""
+    key = file.stem.removeprefix("case_")
+    return key, file.read_text(encoding="ascii").removeprefix(f'{_CALL}"{key}",').removesuffix(_END)
 
 
-def _write(task: tuple[int, CaseSources], folder: Path, foreground: tuple[int, ...], reader: type[Any]) -> int:
+def _write(task: tuple[int, CaseSources], folder: Path, labels: tuple[tuple[int, ...], ...], reader: type[Any]) -> int:
     number, case = task
-    content = script_json(picture(case, reader, foreground))
-    return (folder / case_file(number)).write_text(f"{_CALL}{number},{content});\n", encoding="ascii")
+    content = picture(case, reader, labels)
+    slices = content["slices"]
+    content |= {"number": number, "count": len(slices), "slicesInFile": SLICES_IN_FILE}
+    contents: dict[str, Any] = {str(number): content}
+    if len(slices) > SLICES_IN_FILE:
+        content["slices"] = None
+        starts = range(0, len(slices), SLICES_IN_FILE)
+        contents |= {f"{number}_{part}": slices[at : at + SLICES_IN_FILE] for part, at in enumerate(starts)}
+    return sum(
+        (folder / case_file(key)).write_text(f'{_CALL}"{key}",{script_json(part)}{_END}', encoding="ascii")
+        for key, part in contents.items()
+    )
 
 
 def _reader(case: CaseSources) -> type[Any]:

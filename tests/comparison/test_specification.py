@@ -36,6 +36,11 @@ def test_trainers_are_compared_by_cross_validation(nnunet):
     assert found.dataset_name == "Dataset777_Made"
 
 
+def test_plans_can_be_named_without_a_configuration(nnunet):
+    found = specified("777", ["nnUNetTrainer__nnUNetPlans"])
+    assert described(found) == [("nnUNetTrainer__nnUNetPlans", ["nnUNetTrainer__nnUNetPlans__2d"], [])]
+
+
 def test_predictions_join_the_trainer_of_their_name(nnunet):
     words = ["A=nnUNetTrainer", "A=nnUNetTrainer_5epochs"]
     found = specified("777", words, ["B=p/b", "A=p/a1", "A=p/a=2"], Path("labelsTs"))
@@ -65,7 +70,8 @@ def test_predictions_alone_need_nothing_of_nnunet(tmp_path, monkeypatch):
         ({"predictions": ["A="], "reference": Path()}, "expected NAME=FOLDER"),
         ({"dataset": "777", "trainers": ["=nnUNetTrainer"]}, "expected TRAINER or NAME=TRAINER"),
         ({"dataset": "777", "trainers": ["A="]}, "expected TRAINER or NAME=TRAINER"),
-        ({"dataset": "777", "trainers": ["A=nnUNetTrainer__2d"]}, "expected TRAINER or TRAINER__PLANS__CONFIGURATION"),
+        ({"dataset": "777", "trainers": ["A=nnUNetTrainer____2d"]}, r"expected TRAINER\[__PLANS\[__CONFIGURATION\]\]"),
+        ({"dataset": "777", "trainers": ["A=a__b__c__d"]}, r"expected TRAINER\[__PLANS\[__CONFIGURATION\]\]"),
         ({"dataset": "777", "trainers": ["absent"]}, "no model absent__nnUNetPlans__2d"),
         ({"dataset": "778", "trainers": ["nnUNetTrainer"]}, "There is no dataset 778"),
     ],

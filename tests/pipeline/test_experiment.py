@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 from nnunetv2.evaluation.find_best_configuration import dumb_trainer_config_plans_to_trained_models_dict
 
+from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.pipeline.experiment import (
     BestModel,
     Experiment,
     Model,
     add_seeds_argument,
     distinct_seeds,
+    model_named,
     plans_of_seed,
     read_best_model,
     seed_words,
@@ -88,3 +90,26 @@ def test_seeds_of_the_command_line(words, seeds):
     read = distinct_seeds(parser.parse_args(words).seeds)
     assert read == seeds
     assert distinct_seeds(parser.parse_args(["--seeds", *seed_words(read)]).seeds) == seeds
+
+
+RESENC = "nnUNetTrainer__nnUNetResEncUNetMPlans"
+
+
+def test_presets_of_nnunet_are_competitors_by_their_name():
+    experiment = Experiment(("nnUNetTrainerCIPA", "nnUNetTrainer", RESENC), (0,), seeds=(None, 1))
+    assert experiment.models[-2:] == (
+        Model("nnUNetTrainer", "nnUNetResEncUNetMPlans"),
+        Model("nnUNetTrainer", "nnUNetResEncUNetMPlans_seed1"),
+    )
+    assert [model.name for model in experiment.models[-2:]] == [RESENC, f"{RESENC}_seed1"]
+    assert {model.competitor for model in experiment.models[-2:]} == {RESENC}
+    assert experiment.models[3].name == "nnUNetTrainer_seed1"
+    assert experiment.classes == ("nnUNetTrainerCIPA", "nnUNetTrainer")
+    assert experiment.presets == ("nnUNetResEncUNetMPlans",)
+
+
+def test_plans_that_are_no_preset_are_refused():
+    with pytest.raises(InputError, match="none of nnU-Net's presets, which are nnUNetResEncUNetMPlans"):
+        model_named("nnUNetTrainer__myPlans")
+    with pytest.raises(InputError, match="none of nnU-Net's presets"):
+        model_named("nnUNetTrainer__")

@@ -7,14 +7,15 @@ from nnunetv2_cipa.pipeline import graph
 from nnunetv2_cipa.pipeline.experiment import BestModel, Experiment, Model
 from nnunetv2_cipa.pipeline.workspace import count_cases as cases
 from nnunetv2_cipa.steps import DoneSteps, LocalExecutor, Runner, Writing
-from nnunetv2_cipa.submission import Sample
+from nnunetv2_cipa.submission import SampleSubmission
 from nnunetv2_cipa.timing.work import Schedule
 
-from .conftest import CASES
+from .conftest import CASES, write_dataset_json
 
 OURS, THEIRS = "nnUNetTrainerCIPA", "nnUNetTrainer"
 EXPERIMENT = Experiment((OURS, THEIRS), (0, 1))
 SEEDS = Experiment((OURS, THEIRS), (0, 1), seeds=(None, 1))
+PRESET = Experiment((OURS, THEIRS, f"{THEIRS}__nnUNetResEncUNetMPlans"), (0, 1), seeds=(None, 1))
 SECOND = Model(OURS, "nnUNetCIPAPlans_seed1")
 
 
@@ -22,7 +23,9 @@ SECOND = Model(OURS, "nnUNetCIPAPlans_seed1")
 def with_labels(workspace):
     for folder in ("imagesTs", "labelsTs"):
         (workspace.raw / folder).mkdir(parents=True)
-        (workspace.raw / folder / "a_0000.png").touch()
+        name = "a_0000.png" if folder == "imagesTs" else "a.png"
+        (workspace.raw / folder / name).touch()
+    write_dataset_json(workspace.raw)
     return workspace
 
 
@@ -34,7 +37,7 @@ def by_name(steps):
     return {step.name: step for step in steps}
 
 
-@pytest.mark.parametrize("experiment", [EXPERIMENT, SEEDS])
+@pytest.mark.parametrize("experiment", [EXPERIMENT, SEEDS, PRESET])
 def test_every_step_needs_steps_before_it(with_labels, experiment):
     stages = list(graph.stages(with_labels, experiment, DoneSteps(with_labels.folder)))
     steps = [step for stage in stages for step in stage]
@@ -86,7 +89,7 @@ def test_nnunet_chooses_among_all_seeds(workspace):
 
 
 def test_two_seeds_of_a_trainer_can_be_the_best_pair(with_labels, tmp_path):
-    (with_labels.raw / "labelsTs" / "a_0000.png").unlink()
+    (with_labels.raw / "labelsTs" / "a.png").unlink()
     steps = by_name(graph.predictions(with_labels, SEEDS, cases(with_labels), best_of(tmp_path, Model(OURS), SECOND)))
     assert list(steps) == [f"predict_{OURS}", f"predict_{OURS}_seed1", "ensemble", "postprocess"]
     command = steps[f"predict_{OURS}_seed1"].command
@@ -112,7 +115,7 @@ def test_a_single_model_needs_none(with_labels, tmp_path):
 
 
 def test_without_labels_only_the_best_is_predicted(with_labels, tmp_path):
-    (with_labels.raw / "labelsTs" / "a_0000.png").unlink()
+    (with_labels.raw / "labelsTs" / "a.png").unlink()
     assert list(
         by_name(graph.predictions(with_labels, EXPERIMENT, cases(with_labels), best_of(tmp_path, Model(OURS))))
     ) == [
@@ -168,7 +171,7 @@ def test_seeds_are_compared_as_runs_of_one_model(with_labels):
 
 
 def test_a_sample_is_read_by_the_submission(with_labels, tmp_path):
-    sample = Sample(tmp_path / "sample.csv", ("id", "rle"), (), 0, 1)
+    sample = SampleSubmission(tmp_path / "sample.csv", ("id", "rle"), (), 0, 1)
     step = by_name(graph.results(with_labels, Experiment((OURS,), (0,), sample=sample), cases(with_labels)))[
         "submission"
     ]
@@ -191,3 +194,57 @@ def test_a_fold_is_validated_on_its_own_cases(workspace):
     workspace.preprocessed.mkdir(parents=True)
     (workspace.preprocessed / "splits_final.json").write_text('[{"train": ["b"], "val": ["a", "c", "d"]}]')
     assert graph.validation_cases(workspace, EXPERIMENT, CASES) == {0: 3, 1: 0}
+
+
+def test_nnunet_chooses_among_presets_too(workspace):
+    step = graph.selection(workspace, PRESET, CASES)
+    assert step.command[1:4] == ("find_best", "-d", "605")
+    assert words_after(step.command, "-tr") == [model.folder_name for model in PRESET.models]
+    assert len(step.needs) == 12
+
+
+def test_presets_are_compared_under_their_name(with_labels):
+    command = by_name(graph.results(with_labels, PRESET, cases(with_labels)))["compare"].command
+    name = f"{THEIRS}__nnUNetResEncUNetMPlans"
+    assert f"{name}={name}__2d" in command
+    assert f"{name}={name}_seed1__2d" in command
+    assert f"{name}={with_labels.predictions(name)}" in command
+
+
+def submission_of(workspace, **changes):
+    steps = by_name(graph.results(workspace, replace(EXPERIMENT, **changes), cases(workspace)))
+    return steps.get("submission")
+
+
+def test_slices_are_submitted_as_run_lengths_and_volumes_as_nifti(with_labels):
+    step = submission_of(with_labels)
+    assert step.output.paths == (with_labels.folder / "submission.csv",)
+    assert "--format" not in step.command
+    write_dataset_json(with_labels.raw, ".nii.gz")
+    for folder, name in (("imagesTs", "a_0000.nii.gz"), ("labelsTs", "a.nii.gz")):
+        (with_labels.raw / folder / name).touch()
+    step = submission_of(with_labels)
+    assert step.output.paths == (with_labels.folder / "submission",)
+    assert words_after(step.command, "--format") == ["nii.gz"]
+
+
+def test_the_form_of_the_submission_can_be_chosen(with_labels):
+    assert submission_of(with_labels, submission="none") is None
+    assert words_after(submission_of(with_labels, submission="png").command, "--format") == ["png"]
+    assert submission_of(with_labels, submission="nii.gz").reads == ()
+    (with_labels.raw / "patients.json").write_text('{"a": "Ada"}')
+    step = submission_of(with_labels, submission="nii.gz")
+    assert step.reads == (with_labels.raw / "patients.json",)
+    assert words_after(step.command, "--patients") == [str(with_labels.raw / "patients.json")]
+
+
+def test_labels_and_patients_reach_all_that_look_at_labels(with_labels, tmp_path):
+    file = tmp_path / "of_patients.json"
+    chosen = replace(EXPERIMENT, labels=(1, 2), patients=file)
+    steps = by_name(graph.results(with_labels, chosen, cases(with_labels)))
+    for name in ("submission", "evaluate", "compare"):
+        assert words_after(steps[name].command, "-l") == ["1", "2"], name
+    for name in ("evaluate", "compare"):
+        assert words_after(steps[name].command, "--patients") == [str(file)], name
+        assert file in steps[name].reads, name
+    assert "-l" not in by_name(graph.results(with_labels, EXPERIMENT, cases(with_labels)))["compare"].command

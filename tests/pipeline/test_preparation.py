@@ -1,9 +1,13 @@
 from dataclasses import replace
 
+import pytest
+
+from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.pipeline import preparation
 from nnunetv2_cipa.pipeline.experiment import Experiment
+from nnunetv2_cipa.steps import Ledger
 
-from .conftest import CASES
+from .conftest import CASES, write_dataset_json
 
 OURS, THEIRS = "nnUNetTrainerCIPA", "nnUNetTrainer"
 EXPERIMENT = Experiment((OURS, THEIRS), (0, 1))
@@ -15,10 +19,30 @@ def test_only_what_is_not_in_nnunets_format_is_converted(workspace):
     assert preparation.planning(workspace, CASES).needs == ("convert",)
     given = replace(workspace, source=replace(workspace.source, converter=None))
     assert preparation.conversion(given, CASES) == []
-    assert (preparation.planning(given, CASES).needs, preparation.planning(given, CASES).reads) == (
-        (),
-        (given.source.folder,),
-    )
+    assert preparation.planning(given, CASES).needs == ()
+
+
+def test_planning_is_repeated_for_other_images_labels_and_description_but_not_for_another_test_set(workspace):
+    names = [path.name for path in preparation.planning(workspace, CASES).reads]
+    assert names == ["dataset.json", "imagesTr", "labelsTr"]
+
+
+def test_folds_are_made_by_patient_where_patients_have_several_cases_and_there_are_no_folds(workspace):
+    def steps():
+        ledger = Ledger(workspace.folder / "steps.jsonl")
+        return [step.name for step in preparation.folds_by_patient(workspace, EXPERIMENT, ledger, ("plan",))]
+
+    assert steps() == []
+    write_dataset_json(workspace.raw)
+    (workspace.raw / "imagesTr").mkdir()
+    for case in ("0001_1", "0001_2", "0002_1", "0003_1"):
+        (workspace.raw / "imagesTr" / f"{case}_0000.png").touch()
+    assert steps() == ["plan_folds"]
+    workspace.preprocessed.mkdir(parents=True)
+    (workspace.preprocessed / "splits_final.json").write_text("[]")
+    assert steps() == []
+    Ledger(workspace.folder / "steps.jsonl").started("plan_folds", "key", {}, [])  # then they are ours
+    assert steps() == ["plan_folds"]
 
 
 def test_neither_device_nor_time_change_what_a_step_is(workspace):
@@ -28,8 +52,8 @@ def test_neither_device_nor_time_change_what_a_step_is(workspace):
     assert "cpu" not in one.command
 
 
-def test_fixed_normalization_makes_data_of_its_own(workspace):
-    step = preparation.plan_for_cipa(workspace, Experiment((OURS,), (0,), "fixed"), CASES)
+def test_another_normalization_makes_data_of_its_own(workspace):
+    step = preparation.plan_for_cipa(workspace, Experiment((OURS,), (0,), "dataset"), CASES)
     assert [path.name for path in step.output.paths] == ["nnUNetCIPAPlans.json", "nnUNetCIPAPlans_2d"]
 
 
@@ -50,3 +74,33 @@ def test_the_plan_knows_of_the_seeds_but_is_the_same_plan(workspace):
     assert one.command == more.command
     position = more.options.index("--seeds")
     assert more.options[position + 1 : position + 4] == ("none", "1", "2")
+
+
+RESENC = Experiment((OURS, "nnUNetTrainer__nnUNetResEncUNetLPlans"), (0,), seeds=(None, 2))
+
+
+def test_nnunet_plans_its_presets(workspace, tmp_path):
+    ledger = Ledger(tmp_path / "steps.jsonl")
+    [step] = preparation.presets(workspace, RESENC, ledger)
+    assert (step.name, step.needs) == ("plan_nnUNetResEncUNetLPlans", ("plan",))
+    assert step.command[1:] == ("-d", "605", "-pl", "nnUNetPlannerResEncL")
+    assert step.output.paths == (workspace.preprocessed / "nnUNetResEncUNetLPlans.json",)
+    assert preparation.presets(workspace, RESENC, ledger, planned_already=True)[0].needs == ()
+    assert preparation.presets(workspace, EXPERIMENT, ledger) == []
+
+
+def test_presets_have_seeds_of_their_own(workspace):
+    own, preset = preparation.plans_for_seeds(workspace, RESENC)
+    assert (own.name, own.needs) == ("plan_for_CIPA_seed2", ("plan_for_CIPA",))
+    assert (preset.name, preset.needs) == ("plan_nnUNetResEncUNetLPlans_seed2", ("plan_nnUNetResEncUNetLPlans",))
+    assert preset.command[-4:] == ("-p", "nnUNetResEncUNetLPlans", "--seed", "2")
+
+
+def test_plans_of_the_users_are_not_replaced(workspace, tmp_path):
+    ledger = Ledger(tmp_path / "steps.jsonl")
+    workspace.preprocessed.mkdir(parents=True)
+    (workspace.preprocessed / "nnUNetResEncUNetLPlans.json").touch()
+    with pytest.raises(InputError, match="not made by this run"):
+        preparation.presets(workspace, RESENC, ledger)
+    ledger.started("plan_nnUNetResEncUNetLPlans", "key", {}, [])
+    assert len(preparation.presets(workspace, RESENC, ledger)) == 1

@@ -13,6 +13,8 @@ def test_trainers_that_follow_the_plan(capsys):
     assert capsys.readouterr().out == ""
     with pytest.raises(InputError, match="nnUNetTrainerDA5 would have to exist as nnUNetTrainerDA5_planned"):
         planned("nnUNetTrainerDA5")
+    with pytest.raises(InputError, match="have no schedule"):
+        planned("nnUNetTrainer__nnUNetResEncUNetMPlans")
 
 
 def test_misspelt_trainers_are_named_at_once():

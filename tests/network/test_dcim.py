@@ -88,6 +88,7 @@ def test_every_patch_trains(shallow, size, batch):
         assert torch.isfinite(network.eval()(torch.rand(1, 2, *size))).all()
 
 
+@pytest.mark.slow
 def test_a_compiled_network_is_one_graph(shallow):
     """Also with another number of images, for which PyTorch compiles again."""
     torch._dynamo.reset()

@@ -27,8 +27,14 @@ COMMANDS: dict[str, Command] = {
     "convert_PCLT20K": Command(
         "nnunetv2_cipa.dataset_conversion.Dataset605_PCLT20K", "bring a PCLT20K folder into nnU-Net's raw format"
     ),
-    "make_phantom": Command("nnunetv2_cipa.phantom.pclt20k_folder", "make synthetic PET-CT data in PCLT20K's layout"),
+    "convert_PETCT": Command(
+        "nnunetv2_cipa.dataset_conversion.PETCT", "bring PET-CT studies (DICOM or NIfTI) into nnU-Net's raw format"
+    ),
+    "make_phantom": Command(
+        "nnunetv2_cipa.phantom.pclt20k_folder", "make synthetic PET-CT data, as PCLT20K's slices, NIfTI or DICOM"
+    ),
     "plan": Command("nnunetv2_cipa.planning.plan", "fit nnU-Net's plan to CIPA, this machine and a time budget"),
+    "plan_folds": Command("nnunetv2_cipa.planning.folds", "make folds that keep the cases of a patient together"),
     "plan_seed": Command("nnunetv2_cipa.planning.seeds", "copy a plan, to train the same model with another seed"),
     "run": Command("nnunetv2_cipa.pipeline.run", "from data to the best model, its predictions and a submission"),
     "find_best": Command("nnunetv2_cipa.pipeline.find_best", "have nnU-Net choose the best of any models, or pair"),
@@ -37,6 +43,9 @@ COMMANDS: dict[str, Command] = {
         "nnunetv2_cipa.weights.import_weights", "make published weights ready for nnU-Net's prediction or training"
     ),
     "export_weights": Command("nnunetv2_cipa.weights.export_weights", "bring a trained CIPA into the published layout"),
+    "segment": Command(
+        "nnunetv2_cipa.segmentation.segment", "segment a PET-CT study (DICOM or NIfTI) and measure its lesions"
+    ),
     "wheelhouse": Command(
         "nnunetv2_cipa.wheelhouse.collect", "collect all wheels for a machine without network access"
     ),
@@ -74,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             arguments = _parser(chosen).parse_args(words)
             arguments.run(arguments)
         finally:
-            sys.stdout.flush()
+            print(end="", flush=True)
     except InputError as error:
         print(f"nnUNetv2_cipa {chosen}: {error}", file=sys.stderr)
     except OSError as error:
@@ -123,7 +132,7 @@ def _is_unread(stream: TextIO) -> bool:
     """Whether a stream writes into a pipe that has been closed at its other end."""
     try:
         file = stream.fileno()
-    except (OSError, ValueError):  # it is no file, as under a test
+    except (AttributeError, OSError, ValueError):  # closed from the start, or no file, as under a test
         return False
     poll = select.poll()
     poll.register(file, 0)

@@ -8,7 +8,9 @@ from pathlib import Path
 from nnunetv2_cipa.errors import InputError
 
 from .folders import root_folder
-from .models import FINAL_CHECKPOINT, LATEST_CHECKPOINT
+
+FINAL_CHECKPOINT, LATEST_CHECKPOINT = "checkpoint_final.pth", "checkpoint_latest.pth"
+"""Of a fold that was trained to its end, and of one that was not; both in the fold's folder."""
 
 
 @dataclass(frozen=True)

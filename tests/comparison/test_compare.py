@@ -38,6 +38,7 @@ def test_prediction_folders(folders, nnunet, capsys):
     assert Path(comparison.reference).is_absolute()
 
 
+@pytest.mark.slow
 def test_the_whole_command_on_a_results_folder(nnunet, masks):
     """Cross-validation, curves and costs of a network, in a process of its own as a user starts it."""
     masks(nnunet / "threshold", a_1=1, b_1=0, c_1=4, d_1=6)

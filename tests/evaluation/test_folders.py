@@ -78,6 +78,7 @@ def test_cases_agree_with_nnunet_and_medpy(labels, write_cases, ending, shape, r
             assert math.isnan(case.distances.hausdorff95)
 
 
+@pytest.mark.slow
 def test_means_agree_with_the_summary_of_nnunet(labels, write_cases):
     """Both with worker processes."""
     reference, prediction = write_cases(labels((12, 9)), ".png")

@@ -11,7 +11,7 @@ from nnunetv2_cipa.pipeline.workspace import Source, find_source, open_workspace
 from nnunetv2_cipa.steps import DoneSteps, Output, Writing
 from nnunetv2_cipa.steps.state import sizes
 
-from .conftest import CASES, DATASET, TIMINGS, write_plan
+from .conftest import CASES, DATASET, TIMINGS, write_dataset_json, write_plan
 
 TRAINER = "nnUNetTrainer_planned"
 EXPERIMENT = Experiment((TRAINER,), (0, 1))
@@ -30,20 +30,31 @@ def by_name(workspace, time_budget=None, experiment=EXPERIMENT, **options):
     return {one.step: one for one in estimate(workspace, experiment, time_budget, **options)}
 
 
+def write_raw(folder, training, test):
+    for part, number in (("Tr", training), ("Ts", test)):
+        for kind in ("images", "labels"):
+            (folder / f"{kind}{part}").mkdir(parents=True, exist_ok=True)
+        for case in range(number):
+            for name in (f"images{part}/a_{case}_0000.png", f"labels{part}/a_{case}.png"):
+                Image.new("L", (48, 32)).save(folder / name)
+    write_dataset_json(folder)
+
+
 def do(workspace, *steps):
     """Let the ledger say that steps are done, and make what they would leave."""
     done = DoneSteps(workspace.folder)
     workspace.folder.mkdir(exist_ok=True)
     for step in steps:
         for path in step.output.proof:
-            for part, number in (("imagesTr", 10), ("imagesTs", 2), ("labelsTs", 2)):
-                (path / part).mkdir(parents=True, exist_ok=True)
-                for case in range(number):
-                    Image.new("L", (32, 32)).save(path / part / f"a_{case}_0000.png")
+            if path.name == "dataset.json":
+                write_raw(path.parent, training=10, test=2)
+            else:
+                path.mkdir(parents=True, exist_ok=True)
         key, _ = done.key(step)
         done.ledger.ended(step.name, key, "done", exit_code=0, seconds=77, proof=sizes(step.output.proof))
 
 
+@pytest.mark.slow
 def test_before_anything_is_done_one_training_step_tells(converted):
     estimates = by_name(converted)
     training = estimates[f"train_{TRAINER}_fold0"]
@@ -54,12 +65,14 @@ def test_before_anything_is_done_one_training_step_tells(converted):
     assert not converted.folder.exists()
 
 
+@pytest.mark.slow
 def test_a_time_budget_limits_the_trainings(converted):
     training = by_name(converted, time_budget=100.0)[f"train_{TRAINER}_fold0"]
     assert training.seconds == 45
     assert training.basis == "what the time budget leaves"
 
 
+@pytest.mark.slow
 def test_seeds_are_more_trainings_in_the_same_time(converted):
     seeds = Experiment((TRAINER,), (0, 1), seeds=(None, 1, 2))
     estimates = by_name(converted, 600.0, seeds)
@@ -72,6 +85,7 @@ def test_seeds_are_more_trainings_in_the_same_time(converted):
     assert estimates[f"predict_{TRAINER}_seed2"].seconds == pytest.approx(10 + 5 + 2 * 2 * TIMINGS.case)
 
 
+@pytest.mark.slow
 def test_what_will_be_repeated_is_not_called_done(converted):
     do(converted, *conversion(converted, CASES), planning(converted, CASES))
     assert by_name(converted)["plan"].basis == "done"
@@ -81,6 +95,7 @@ def test_what_will_be_repeated_is_not_called_done(converted):
     assert estimates["plan"].basis == "rule of thumb"  # its own inputs are as they were, until the conversion
 
 
+@pytest.mark.slow
 def test_a_step_in_parts_is_done_when_all_are(converted):
     [step] = conversion(converted, CASES)
     part = replace(step, name="part", output=Output((converted.folder / "part",), Writing.REPLACED))
@@ -94,6 +109,7 @@ def test_a_step_in_parts_is_done_when_all_are(converted):
     assert by_name(converted, distribute=distribute)["convert"].seconds == 77 + 77
 
 
+@pytest.mark.slow
 def test_a_dataset_that_the_user_has_planned_is_not_planned(converted):
     converted.preprocessed.mkdir(parents=True)
     (converted.preprocessed / "nnUNetPlans.json").write_text("{}")
@@ -117,10 +133,7 @@ def test_what_was_measured_and_what_is_done_count_more(converted, capsys):
 
 def test_a_raw_dataset_is_counted(tmp_path):
     folder = tmp_path / DATASET
-    for part, number in (("imagesTr", 5), ("imagesTs", 3)):
-        (folder / part).mkdir(parents=True)
-        for case in range(number):
-            Image.new("L", (48, 32)).save(folder / part / f"a_{case}_0000.png")
+    write_raw(folder, training=5, test=3)
     source = Source(folder, DATASET)
     workspace = open_workspace(tmp_path / "work", source, "cpu", environment={})
     write_plan(workspace.plans_file, TRAINER, num_epochs=50)

@@ -16,6 +16,7 @@ def file(comparison, tmp_path):
     return tmp_path / "comparison.json"
 
 
+@pytest.mark.slow
 def test_from_a_comparison_to_a_page(file, tmp_path):
     words = [
         stock_command("nnUNetv2_cipa"),

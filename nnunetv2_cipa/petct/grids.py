@@ -12,6 +12,8 @@ from nnunetv2_cipa.errors import InputError
 AIR_HU = -1024.0
 LEAST_IN_COMMON = 0.5
 _GAUSSIAN_FROM = 2.0  # ratio of spacings from which a volume is smoothed before it is made coarser
+_NEXT_TO_NOTHING = 1e-3
+_WIDTH_OF_SIGMA = 2.355  # full width at half maximum of a Gaussian, in standard deviations
 _SAME_PLACE = 0.1  # voxels
 
 
@@ -64,17 +66,18 @@ def target_grid(chosen: sitk.Image, pet: sitk.Image, spacing: Sequence[float] | 
 def resampled(image: sitk.Image, grid: sitk.Image, outside: float) -> sitk.Image:
     """CT or PET on another grid, linearly: no new extremes, no negative uptake. float32.
 
-    Where the new grid is more than twice as coarse the volume is smoothed first, so that nothing is skipped.
+    Where the new grid is more than twice as coarse the volume is smoothed first, by a Gaussian as wide as a new voxel
+    (full width at half maximum), so that nothing is skipped.
     """
     if _identical(image, grid):
         return image
     ratios = _ratios(image, grid)
     if max(ratios) > _GAUSSIAN_FROM:
-        widths = [
-            0.5 * ratio * step if ratio > _GAUSSIAN_FROM else 1e-3
-            for ratio, step in zip(ratios, image.GetSpacing(), strict=True)
-        ]
-        image = sitk.SmoothingRecursiveGaussian(image, [width / 1.177 for width in widths])
+        widths = [ratio if ratio > _GAUSSIAN_FROM else _NEXT_TO_NOTHING for ratio in ratios]
+        steps = image.GetSpacing()
+        image = sitk.SmoothingRecursiveGaussian(
+            image, [width * step / _WIDTH_OF_SIGMA for width, step in zip(widths, steps, strict=True)]
+        )
     return sitk.Resample(image, grid, sitk.Transform(), sitk.sitkLinear, outside, sitk.sitkFloat32)
 
 

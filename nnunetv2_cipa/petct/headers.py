@@ -20,6 +20,7 @@ Values = Mapping[str, Any]
 _PREAMBLE = 128
 _FILES_WORTH_PROCESSES = 400
 _BLOCKS = range(0x10, 0x20)
+_DIRECTORY = "1.2.840.10008.1.3.10"  # DICOMDIR
 _UNCOMPRESSED = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
 
 
@@ -106,6 +107,10 @@ def read_header(path: Path) -> Header | None:
         raise
     except Exception as error:  # pydicom raises whatever a damaged file leads to
         raise InputError(f"{path}: damaged DICOM file ({error}). Copy it again, or remove it.") from error
+    if "SOPClassUID" not in values:
+        if getattr(dataset.file_meta, "MediaStorageSOPClassUID", "") == _DIRECTORY:
+            return None
+        raise InputError(f"{path}: damaged DICOM file without SOPClassUID (0008,0016). Copy it again, or remove it.")
     fault = (
         f"{path}: damaged DICOM file, {missing} bytes of its pixels are missing. Copy it again." if missing else None
     )
@@ -155,12 +160,18 @@ def _wanted() -> tuple[tuple[int, int], ...]:
 
 
 def _values(dataset: Any, tags: Mapping[str, tuple[int, int]]) -> dict[str, Any]:  # noqa: ANN401 - a pydicom Dataset
-    found = {
-        keyword: _plain(dataset[tag].value)
-        for keyword, tag in tags.items()
-        if tag in dataset and "Sequence" not in keyword
-    }
+    present = {keyword: tag for keyword, tag in tags.items() if tag in dataset and "Sequence" not in keyword}
+    found = {keyword: _value(dataset, tag) for keyword, tag in present.items()}
     return {keyword: value for keyword, value in found.items() if value not in (None, "", ())}
+
+
+def _value(dataset: Any, tag: tuple[int, int]) -> Any:  # noqa: ANN401 - a pydicom Dataset, and whatever it holds
+    """A value; as text where it is not of its kind, such as a number with a comma."""
+    try:
+        return _plain(dataset[tag].value)
+    except (ValueError, TypeError, OverflowError):
+        raw = dataset.get_item(tag).value
+        return _text(raw) if isinstance(raw, bytes) else str(raw)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever an element holds

@@ -106,7 +106,7 @@ def figures(volumes: Volumes) -> Mapping[str, float]:
     The body is what is denser than -500 HU; thick soft tissue what of 0 to 150 HU is left after 12 mm have been taken
     off all around: liver, spleen and heart, in a leg muscle. Medians; NaN where there is none.
     """
-    ct = resampled(sitk.Cast(volumes.ct, sitk.sitkFloat32), volumes.pet, AIR_HU)
+    ct = sitk.Resample(volumes.ct, volumes.pet, sitk.Transform(), sitk.sitkLinear, AIR_HU, sitk.sitkFloat32)
     hu, suv = array_of(ct), array_of(volumes.pet)
     body = hu > -500
     soft = (hu > 0) & (hu < 150)

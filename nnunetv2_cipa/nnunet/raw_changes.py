@@ -115,7 +115,7 @@ def _differing(
         for what, now, stored in zip(("image", "label"), new, dataset.load_case(case), strict=False):
             then = np.asarray(stored)
             if then.shape != now.shape or not np.allclose(then, now, rtol=1e-3, atol=1e-3):
-                differing[case] = f"another {what}"
+                differing.setdefault(case, f"another {what}")
     return differing
 
 

@@ -24,7 +24,7 @@ from nnunetv2_cipa.timing.work import Training, duration
 from nnunetv2_cipa.training.planned import TRAIN_UNTIL
 
 from . import graph
-from .checks import check, doubts
+from .checks import check, check_test_set, doubts
 from .estimate import print_estimates
 from .experiment import (
     BestModel,
@@ -114,6 +114,7 @@ def run(arguments: Namespace) -> None:
     workspace = open_workspace(arguments.o.resolve(), find_source(arguments.i, arguments.d), arguments.device)
     experiment, placement = _experiment(arguments, workspace), placement_from(arguments)
     check(workspace, experiment)
+    check_test_set(workspace)
     for doubt in doubts(workspace, experiment):
         print(f"WARNING: {doubt}", file=sys.stderr)
     if arguments.dry_run:

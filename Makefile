@@ -29,7 +29,7 @@ demo: $(PROJECT)
 	$(IN_VENV) nnUNetv2_cipa demo $(DEMO)
 
 check: lint
-	$(IN_VENV) python -m pytest -m "not slow"
+	$(IN_VENV) OMP_NUM_THREADS=1 python -m pytest -m "not slow" --numprocesses auto
 
 test: $(TOOLS)
 	$(IN_VENV) python -m pytest

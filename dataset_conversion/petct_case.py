@@ -11,7 +11,7 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.files import new_file
+from nnunetv2_cipa.files import new_file, write_volume
 from nnunetv2_cipa.petct.pictures import draw_study
 from nnunetv2_cipa.petct.volumes import Case, GridChoice, figure_warnings, figures, on_one_grid
 
@@ -152,7 +152,7 @@ def _written(place: Place, case: Case) -> dict[str, Any]:
 def _write(image: sitk.Image, path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
     with new_file(path, overwrite=True) as file:
-        sitk.WriteImage(image, str(file))
+        write_volume(image, file)
 
 
 def _sized(image: sitk.Image) -> str:

@@ -1,6 +1,7 @@
 """Writing so that nothing half-written is ever left in the place where others look for it."""
 
 import errno
+import io
 import os
 import tempfile
 from collections.abc import Iterator
@@ -78,6 +79,19 @@ def write_volume(image: "sitk.Image", file: Path) -> None:
         complete = False
     if not complete:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
+
+
+def write_checkpoint(content: object, file: Path) -> None:
+    """Write what `torch.load` reads: on a full disk `torch.save` itself only says that a position is unexpected.
+
+    Raises:
+        OSError: not all of it can be written.
+    """
+    import torch
+
+    in_memory = io.BytesIO()
+    torch.save(content, in_memory)
+    file.write_bytes(in_memory.getbuffer())
 
 
 @contextmanager

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
+import torch
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.files import new_file, new_folder, write_volume
+from nnunetv2_cipa.files import new_file, new_folder, write_checkpoint, write_volume
 
 
 def test_file_appears_when_complete(tmp_path):
@@ -188,3 +189,11 @@ def test_a_volume_that_was_not_written_as_a_whole_is_noticed(tmp_path, monkeypat
     monkeypatch.setattr(sitk, "WriteImage", full)
     with pytest.raises(OSError, match="No space left on device"):
         write_volume(image, tmp_path / "b.nii.gz")
+
+
+def test_a_checkpoint_comes_back_and_a_full_disk_is_called_that(tmp_path):
+    write_checkpoint({"weights": torch.arange(3)}, tmp_path / "a.pth")
+    assert torch.load(tmp_path / "a.pth", weights_only=True)["weights"].tolist() == [0, 1, 2]
+    if Path("/dev/full").exists():
+        with pytest.raises(OSError, match="No space left on device"):
+            write_checkpoint({}, Path("/dev/full"))

@@ -82,6 +82,8 @@ def run(arguments: Namespace) -> None:
         foreground=arguments.l,
         dataset_json=arguments.djfile,
         patients=None if patients is None else read_patients(patients),
+        pets=arguments.pet,
+        tolerance=arguments.tolerance,
     )
     with new_folder(arguments.o, overwrite=arguments.overwrite) as folder:
         comparison = compare(

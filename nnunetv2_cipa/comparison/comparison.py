@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2_cipa import __version__
-from nnunetv2_cipa.evaluation import Evaluation, Measure
+from nnunetv2_cipa.evaluation import MEASURES, Evaluation, Measure
 from nnunetv2_cipa.evaluation.cases import mean
 from nnunetv2_cipa.evaluation.evaluation import Row, write_csv
 from nnunetv2_cipa.evaluation.json_files import read_json, write_json
+from nnunetv2_cipa.evaluation.measures import Level
 from nnunetv2_cipa.nnunet.images import Images
 
 from .model_facts import Costs, Curve
@@ -140,6 +141,10 @@ class Comparison:
     def labels(self) -> tuple[int, ...]:
         """The label values that together are the foreground."""
         return self.models[0].evaluation.labels
+
+    def measures(self, *levels: Level) -> list[Measure]:
+        """The measures of these levels, all of which the comparison has."""
+        return [m for m in MEASURES.values() if m.level in levels and m.name in self.means[self.models[0].name]]
 
     def of_labels(self) -> dict[str, "Comparison"]:
         """The comparison of each label by itself, by its name; none where there is but one."""

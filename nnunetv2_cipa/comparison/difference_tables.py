@@ -3,7 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from nnunetv2_cipa.evaluation import MEASURES, Measure
+from nnunetv2_cipa.evaluation import Measure
+from nnunetv2_cipa.evaluation.measures import LEVELS
 from nnunetv2_cipa.evaluation.wording import UNDEFINED, shown, shown_interval, shown_p
 
 from .comparison import ComparedModel, Comparison, PairedDifference
@@ -40,7 +41,7 @@ def differences_of(comparison: Comparison, measure: Measure) -> list[Difference]
 def pair_table(comparison: Comparison, first: ComparedModel, second: ComparedModel) -> Table:
     """All measures of two models."""
     rows = []
-    for measure in MEASURES.values():
+    for measure in comparison.measures(*LEVELS):
         difference = _worded(comparison.difference(first.name, second.name, measure.name), measure)
         rows.append((Cell(full_heading(comparison, measure)), *difference.cells))
     columns = tuple(map(Cell, ("", *COLUMNS)))
@@ -56,8 +57,6 @@ def difference_notes(comparison: Comparison) -> tuple[str, ...]:
         "model is. p: Wilcoxon's signed-rank test on patients, two-sided; Holm: corrected for the number of pairs of "
         f"models ({pairs}), but not for that of measures: choose one before you look."
     ]
-    if any(measure.best == "zero" for measure in MEASURES.values()):
-        notes.append("Of measures that are best at 0 the difference is that of the distances from 0.")
     smallest = smallest_p_value(patients)
     if smallest * pairs > _SIGNIFICANT:
         notes.append(
@@ -65,6 +64,8 @@ def difference_notes(comparison: Comparison) -> tuple[str, ...]:
             f"{min(1.0, smallest * pairs):.3g}: whatever the models are, no difference can be significant at "
             f"{_SIGNIFICANT}."
         )
+    if any(measure.best == "zero" for measure in comparison.measures(*LEVELS)):
+        notes.append("Of measures that are best at 0 the difference is that of the distances from 0.")
     return tuple(notes)
 
 

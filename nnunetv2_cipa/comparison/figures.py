@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from nnunetv2_cipa.evaluation import MEASURES, Evaluation, Measure
+from nnunetv2_cipa.evaluation import Evaluation, Measure
+from nnunetv2_cipa.evaluation.measures import LEVELS
 from nnunetv2_cipa.evaluation.overlap import Numbers
 
 from .comparison import ComparedModel, Comparison, Findings, PairedDifference
@@ -59,9 +60,9 @@ def summarize(
     pairs = list(combinations(models, 2))
     means: dict[str, dict[str, Interval]] = {model.name: {} for model in models}
     differences: list[PairedDifference] = []
-    for name, measure in tqdm(MEASURES.items(), desc="compare"):
+    for measure in tqdm(models[0].evaluation.measures(*LEVELS), desc="compare"):
         for model in models:
-            means[model.name][name] = _figure(model, measure, settings)
+            means[model.name][measure.name] = _figure(model, measure, settings)
         differences += _corrected([_difference(*pair, measure, settings) for pair in pairs])
     return means, tuple(differences)
 

@@ -2,13 +2,13 @@
 
 import json
 import platform
-import resource
 import statistics
 import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
 
+import psutil
 import torch
 from batchgenerators.utilities.file_and_folder_operations import load_json
 from torch import Tensor, nn
@@ -69,6 +69,10 @@ def peak_memory_so_far(device: torch.device) -> int:
     lines = status.read_text(encoding="utf-8").splitlines() if status.is_file() else []
     if peaks := [line.split()[1] for line in lines if line.startswith("VmHWM:")]:
         return 1024 * int(peaks[0])  # getrusage would start from what the parent process had used
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource  # which Windows lacks
+
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return used if sys.platform == "darwin" else 1024 * used  # bytes on macOS, kilobytes elsewhere
 

@@ -2,12 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from nnunetv2_cipa.quantities.lesion_matching import MatchedLesions
+from nnunetv2_cipa.quantities.surface_dice import SurfaceAgreement
 
 from .lesions import Lesions
 from .overlap import Counts, Overlap
 from .surface_distances import SurfaceDistances
+from .uptake import Uptake, pool_uptake
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,15 @@ class Volumes(Counts):
     false_negative: float = 0.0
 
 
+def pixel_size(spacing: Sequence[float] | None) -> float:
+    """Size of a pixel in the volume's unit of `units(spacing)`."""
+    size = 1.0 if spacing is None else math.prod(spacing)
+    return size / 1000 if units(spacing).volume == "ml" else size  # from mm^3
+
+
 def volumes(overlap: Overlap, lesions: Lesions, spacing: Sequence[float] | None) -> Volumes:
     """Turn counts of pixels into sizes in `units(spacing)`."""
-    pixel = 1.0 if spacing is None else math.prod(spacing)
-    if units(spacing).volume == "ml":
-        pixel /= 1000  # from mm^3
+    pixel = pixel_size(spacing)
     return Volumes(
         overlap.reference * pixel,
         overlap.prediction * pixel,
@@ -55,7 +63,7 @@ def volumes(overlap: Overlap, lesions: Lesions, spacing: Sequence[float] | None)
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Record:
     """Measurements of whatever is evaluated as one.
 
@@ -64,6 +72,9 @@ class Record:
         lesions: Counts of connected components.
         volumes: Sizes.
         distances: Between the borders.
+        surface: What of the borders agrees within the tolerance.
+        matches: Lesions with and without a partner of the other mask, one to one, their sizes in `Units.volume`.
+        uptake: What PET says of both masks; None without PET in SUV.
         slices: Number of slices, 1 for an image `(H, W)`.
         slice_hausdorff95: HD95 by the PCLT20K protocol: in pixels, mean over the slices, its rules for empty masks.
         identifier: nnU-Net's case identifier, the file name without its ending; of several cases the patient's.
@@ -73,6 +84,9 @@ class Record:
     lesions: Lesions
     volumes: Volumes
     distances: SurfaceDistances
+    surface: SurfaceAgreement = field(default_factory=SurfaceAgreement)
+    matches: MatchedLesions = field(default_factory=MatchedLesions)
+    uptake: Uptake | None = None
     slices: int
     slice_hausdorff95: float
     identifier: str
@@ -83,7 +97,7 @@ class Record:
         return self.slices * self.slice_hausdorff95
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Case(Record):
     """One label file and its prediction.
 
@@ -102,7 +116,7 @@ class Case(Record):
     spacing: tuple[float, ...] | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Patient(Record):
     """Several cases as one: all of one patient, or all that there are.
 
@@ -127,6 +141,9 @@ def pool(identifier: str, cases: Sequence[Case]) -> Patient:
             hausdorff95=mean([case.distances.hausdorff95 for case in cases]).value,
             average=mean([case.distances.average for case in cases]).value,
         ),
+        surface=sum((case.surface for case in cases), SurfaceAgreement()),
+        matches=sum((case.matches for case in cases), MatchedLesions()),
+        uptake=pool_uptake([case.uptake for case in cases if case.uptake is not None]),
         slices=slices,
         slice_hausdorff95=math.fsum(case.slice_distances for case in cases) / slices,
         identifier=identifier,

@@ -12,9 +12,9 @@ from nnunetv2_cipa.nnunet.patients import find_patients, read_patients
 
 from .evaluation import Evaluation
 from .folders import evaluate_folders
-from .measures import Level, of_level
+from .measures import MEASURES
 from .patients import remark_on_patients
-from .wording import heading, shown
+from .wording import amount, heading, shown
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -52,6 +52,18 @@ def add_reading_arguments(parser: ArgumentParser) -> None:
         help="the dataset's dataset.json (default: the one among the predictions, else the one beside -ref)",
     )
     parser.add_argument(
+        "-pet",
+        type=Path,
+        metavar="FOLDER",
+        help="PET volumes in SUV, CASE.nii.gz each, for TLG and SUV (default: petTr or petTs beside -ref, if any)",
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=float,
+        metavar="DISTANCE",
+        help="up to which borders agree in surface Dice (default: 2 mm, in images without a spacing 1 pixel)",
+    )
+    parser.add_argument(
         "--patients",
         type=Path,
         metavar="FILE.json",
@@ -78,6 +90,8 @@ def run(arguments: Namespace) -> None:
             foreground=arguments.l,
             dataset_json=arguments.djfile,
             patients=None if arguments.patients is None else read_patients(arguments.patients),
+            pets=arguments.pet,
+            tolerance=arguments.tolerance,
             allow_missing=arguments.chill,
             num_processes=arguments.np,
         )
@@ -99,30 +113,33 @@ def summary(evaluation: Evaluation) -> str:
 
 
 def _tables(evaluation: Evaluation) -> list[str]:
-    lines = [
-        "PCLT20K protocol: pixels of all cases pooled, mean HD95 of slices in pixels",
-        *_figures(evaluation, "pooled"),
-        "",
-        f"{'Mean':<16}{'over cases':>10}{'defined':>10}{'over patients':>18}{'defined':>10}",
+    width = 2 + max(len(heading(measure, evaluation.units)) for measure in MEASURES.values())
+
+    pooled = evaluation.measures("pooled")
+    agreement = [
+        f"{heading(measure, evaluation.units):<{width}}{shown(evaluation.figure(measure), measure.kind):>10}"
+        for measure in evaluation.measures("agreement")
     ]
-    for measure in of_level("patient"):
+    means = [f"{'Mean':<{width}}{'over cases':>10}{'defined':>10}{'over patients':>18}{'defined':>10}"]
+    for measure in evaluation.measures("patient"):
         over_cases, over_patients = evaluation.mean_over_cases(measure), evaluation.mean_over_patients(measure)
-        lines.append(
-            f"{heading(measure, evaluation.units):<16}"
+        means.append(
+            f"{heading(measure, evaluation.units):<{width}}"
             f"{shown(over_cases.value, measure.kind):>10}{over_cases.defined:>10}"
             f"{shown(over_patients.value, measure.kind):>18}{over_patients.defined:>10}"
         )
-    if of_level("agreement"):
-        lines += ["", "Agreement over patients", *_figures(evaluation, "agreement")]
-    return lines
-
-
-def _figures(evaluation: Evaluation, level: Level) -> list[str]:
-    """Measures of a level in a line of headings and one of figures."""
-    measures = of_level(level)
-    titles = [f"{heading(measure, evaluation.units).removesuffix(' pixels'):>10}" for measure in measures]
-    figures = [shown(evaluation.figure(measure), measure.kind) for measure in measures]
-    return ["".join(titles), "".join(f"{text:>{len(title)}}" for text, title in zip(figures, titles, strict=True))]
+    return [
+        "PCLT20K protocol: pixels of all cases pooled, mean HD95 of slices in pixels",
+        "".join(f"{heading(measure, evaluation.units).removesuffix(' pixels'):>10}" for measure in pooled),
+        "".join(f"{shown(evaluation.figure(measure), measure.kind):>10}" for measure in pooled),
+        "",
+        *means,
+        "",
+        "Agreement with the reference over patients: limits of agreement, Lin's concordance",
+        *agreement,
+        "",
+        f"Borders agree within {amount(evaluation.tolerance)} {evaluation.units.length} in surface Dice.",
+    ]
 
 
 def _number(things: Sequence[object], name: str) -> str:

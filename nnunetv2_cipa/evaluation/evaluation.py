@@ -15,7 +15,7 @@ from nnunetv2_cipa import __version__
 
 from .cases import Case, Mean, Patient, Record, Units, mean, pool, units
 from .json_files import read_json, write_json
-from .measures import Measure, of_level
+from .measures import MEASURES, Level, Measure
 
 UNION = "all labels"
 """What several labels together are called."""
@@ -30,11 +30,13 @@ class Evaluation:
     Attributes:
         cases: One record for each case, at least one; all in the same units.
         labels: The label values that together are the foreground.
+        tolerance: Distance up to which borders agree, in the unit of distances.
         per_label: The same of each label or region by itself, by its name; empty where there is but one.
     """
 
     cases: tuple[Case, ...]
     labels: tuple[int, ...]
+    tolerance: float = 1.0
     per_label: dict[str, Evaluation] = field(default_factory=dict)
 
     @cached_property
@@ -55,6 +57,10 @@ class Evaluation:
         """Units of distances and volumes."""
         return units(self.cases[0].spacing)
 
+    def measures(self, *levels: Level) -> list[Measure]:
+        """The measures of these levels, all of which apply to what was measured."""
+        return [m for m in MEASURES.values() if m.level in levels and m.applies_to(self.cases[0])]
+
     def mean_over_cases(self, measure: Measure) -> Mean:
         """Every case counts alike, as in nnU-Net's summary.json; undefined values are left out."""
         return mean([measure.of(case) for case in self.cases])
@@ -71,24 +77,25 @@ class Evaluation:
 
     def content(self) -> dict[str, Any]:
         """All there is, with its measures written out, as JSON has it but for undefined values, which are NaN."""
-        of_patients = of_level("patient")
+        of_patients = self.measures("patient")
         return {
             "nnunetv2_cipa": __version__,
             "labels": self.labels,
             "units": asdict(self.units),
+            "tolerance": self.tolerance,
             "pclt20k": {
                 **{
                     _key(measure, self.units).removeprefix("pooled_"): self.figure(measure)
-                    for measure in of_level("pooled")
+                    for measure in self.measures("pooled")
                 },
                 "slices": self.pooled.slices,
                 "overlap": asdict(self.pooled.overlap),
             },
             "mean_over_cases": {measure.name: asdict(self.mean_over_cases(measure)) for measure in of_patients},
             "mean_over_patients": {measure.name: asdict(self.mean_over_patients(measure)) for measure in of_patients},
-            "agreement_over_patients": {measure.name: self.figure(measure) for measure in of_level("agreement")},
-            "patients": [_content(patient) for patient in self.patients],
-            "cases": [_content(case) for case in self.cases],
+            "agreement_over_patients": {measure.name: self.figure(measure) for measure in self.measures("agreement")},
+            "patients": [self._content(patient) for patient in self.patients],
+            "cases": [self._content(case) for case in self.cases],
             "per_label": {name: evaluation.content() for name, evaluation in self.per_label.items()},
         }
 
@@ -105,7 +112,7 @@ class Evaluation:
             {
                 "case": case.identifier,
                 "patient": case.patient,
-                **_row(case, self.units),
+                **self._row(case),
                 "slice_hausdorff95_pixels": case.slice_hausdorff95,
             }
             for case in self.cases
@@ -114,8 +121,7 @@ class Evaluation:
     def patient_rows(self) -> list[Row]:
         """Describe each patient as a line of a table, as `case_rows` does each case."""
         return self._of_labels(Evaluation.patient_rows) or [
-            {"patient": patient.identifier, "cases": patient.cases, **_row(patient, self.units)}
-            for patient in self.patients
+            {"patient": patient.identifier, "cases": patient.cases, **self._row(patient)} for patient in self.patients
         ]
 
     def _of_labels(self, rows_of: Callable[[Evaluation], list[Row]]) -> list[Row]:
@@ -123,6 +129,33 @@ class Evaluation:
         together = {UNION: replace(self, per_label={})} if self.per_label else {}
         evaluations = {**together, **self.per_label}
         return [{"label": name, **row} for name, evaluation in evaluations.items() for row in rows_of(evaluation)]
+
+    def _content(self, record: Case | Patient) -> dict[str, Any]:
+        """A record with its measures written out, for those who read the file without this package."""
+        content = asdict(record)
+        measures = {measure.name: measure.of(record) for measure in self.measures("patient")}
+        return {"identifier": content.pop("identifier"), "measures": measures, **content}
+
+    def _row(self, record: Record) -> Row:
+        used = self.units
+        measures = {_key(measure, used): measure.of(record) for measure in self.measures("patient")}
+        uptake = {} if record.uptake is None else asdict(record.uptake)
+        values = {
+            **measures,
+            f"reference_volume_{used.volume}": record.volumes.reference,
+            f"predicted_volume_{used.volume}": record.volumes.prediction,
+            **{f"{mask}_{name}": value for mask, of_mask in uptake.items() for name, value in of_mask.items()},
+        }
+        return {
+            **asdict(record.overlap),
+            **{name: None if math.isnan(value) else value for name, value in values.items()},
+            "lesions_detected": record.lesions.detected,
+            "lesions_missed": record.lesions.missed,
+            "lesions_false": record.lesions.false,
+            "matched_lesions_detected": record.matches.num_detected,
+            "matched_lesions_missed": record.matches.num_missed,
+            "matched_lesions_false": record.matches.num_false,
+        }
 
     def to_csv(self, path: Path) -> None:
         """Write a line for each case; headings carry the unit, undefined values are empty."""
@@ -146,26 +179,6 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
         writer.writerows(rows)
 
 
-def _content(record: Case | Patient) -> dict[str, Any]:
-    """A record with its measures written out, for those who read the file without this package."""
-    content = asdict(record)
-    measures = {measure.name: measure.of(record) for measure in of_level("patient")}
-    return {"identifier": content.pop("identifier"), "measures": measures, **content}
-
-
 def _key(measure: Measure, used: Units) -> str:
     """A measure's name in files that have no other place for its unit."""
     return "_".join(filter(None, (measure.name, measure.unit(used))))
-
-
-def _row(record: Record, used: Units) -> Row:
-    measures = {_key(measure, used): measure.of(record) for measure in of_level("patient")}
-    return {
-        **asdict(record.overlap),
-        **{name: None if math.isnan(value) else value for name, value in measures.items()},
-        f"reference_volume_{used.volume}": record.volumes.reference,
-        f"predicted_volume_{used.volume}": record.volumes.prediction,
-        "lesions_detected": record.lesions.detected,
-        "lesions_missed": record.lesions.missed,
-        "lesions_false": record.lesions.false,
-    }

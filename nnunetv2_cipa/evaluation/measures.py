@@ -10,12 +10,15 @@ from typing import Literal
 
 import numpy as np
 
+from nnunetv2_cipa.quantities.agreement import concordance, lower_limit, upper_limit
+
 from .cases import Record, Units
 from .overlap import Numbers, balanced_accuracy, dice, iou, ratio, share
 
-Kind = Literal["fraction", "length", "volume", "pixels"]
+Kind = Literal["fraction", "coefficient", "count", "length", "volume", "pixels", "gram"]
 Best = Literal["highest", "lowest", "zero"]
 Level = Literal["patient", "pooled", "agreement"]
+LEVELS: tuple[Level, ...] = ("pooled", "patient", "agreement")
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ class Measure:
         needs: What it is made of: attributes of a `Record`, a column of the patients each.
         formula: Makes the value of these columns, element by element; for an agreement it takes all patients together,
             along the last axis. NaN where undefined.
-        kind: A fraction (0 to 1), or in which of `Units` it is; "pixels" whatever the units are.
+        kind: A fraction (0 to 1), a coefficient (-1 to 1), a count, or in which of `Units` it is; "pixels" and "gram"
+            whatever the units are.
         best: Which of two values is the better one; "zero" is for a bias, that of the two which is nearer to 0.
         level: Where the patients come together. "patient": each has a value, and the figure is the mean of those that
             are defined. "pooled": the columns are summed first. "agreement": the formula says.
@@ -65,17 +69,44 @@ class Measure:
         """Values turned so that less is better."""
         return -values if self.best == "highest" else self.compared(values)
 
+    def applies_to(self, record: Record) -> bool:
+        """Whether what it is made of was measured, such as uptake."""
+        return all(getattr(record, name.partition(".")[0]) is not None for name in self.needs)
+
     def unit(self, used: Units) -> str:
-        """Its unit where these units are used, empty for a fraction."""
-        return {"fraction": "", "length": used.length, "volume": used.volume, "pixels": "pixels"}[self.kind]
+        """Its unit where these units are used, empty for what has none."""
+        return {"length": used.length, "volume": used.volume, "pixels": "pixels", "gram": "g"}.get(self.kind, "")
 
 
 def _itself(values: Numbers) -> Numbers:
     return values
 
 
+def _error(reference: Numbers, prediction: Numbers) -> Numbers:
+    return prediction - reference
+
+
+def _absolute_error(reference: Numbers, prediction: Numbers) -> Numbers:
+    return np.abs(prediction - reference)
+
+
+def _agreement(name: str, title: str, needs: tuple[str, str], kind: Kind) -> tuple[Measure, ...]:
+    """How a prediction's value agrees with the reference's, over patients: bias, error, limits and concordance."""
+    return (
+        Measure(f"{name}_bias", f"{title} bias", needs, _error, kind, "zero"),
+        Measure(f"{name}_error", f"{title} absolute error", needs, _absolute_error, kind, "lowest"),
+        Measure(f"{name}_lower_limit", f"{title} lower limit", needs, lower_limit, kind, "zero", "agreement"),
+        Measure(f"{name}_upper_limit", f"{title} upper limit", needs, upper_limit, kind, "zero", "agreement"),
+        Measure(
+            f"{name}_concordance", f"{title} concordance", needs, concordance, "coefficient", "highest", "agreement"
+        ),
+    )
+
+
 _TP, _FP = "overlap.true_positives", "overlap.false_positives"
 _FN, _TN = "overlap.false_negatives", "overlap.true_negatives"
+
+_MATCHES = ("matches.num_detected", "matches.num_missed", "matches.num_false")
 
 _ALL = (
     Measure("pooled_iou", "IoU", (_TP, _FP, _FN), iou, level="pooled"),
@@ -91,12 +122,13 @@ _ALL = (
     Measure("false_positive_volume", "FP volume", ("volumes.false_positive",), _itself, "volume", "lowest"),
     Measure("false_negative_volume", "FN volume", ("volumes.false_negative",), _itself, "volume", "lowest"),
     Measure("lesion_f1", "Lesion F1", ("lesions.detected", "lesions.missed", "lesions.false"), dice),
+    Measure("matched_lesion_f1", "Matched lesion F1", _MATCHES, dice),
+    Measure("matched_lesion_sensitivity", "Matched lesion sensitivity", _MATCHES[:2], share),
+    Measure("false_lesions", "False lesions", _MATCHES[2:], _itself, "count", "lowest"),
+    Measure("surface_dice", "Surface Dice", ("surface.agreeing", "surface.total"), ratio),
+    *_agreement("volume", "Volume", ("volumes.reference", "volumes.prediction"), "volume"),
+    *_agreement("tlg", "TLG", ("uptake.reference.tlg", "uptake.prediction.tlg"), "gram"),
 )
 
 MEASURES: dict[str, Measure] = {measure.name: measure for measure in _ALL}
 """By their names, in the order of tables."""
-
-
-def of_level(level: Level) -> list[Measure]:
-    """The measures of one level, in the order of tables."""
-    return [measure for measure in MEASURES.values() if measure.level == level]

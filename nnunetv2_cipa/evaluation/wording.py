@@ -41,11 +41,16 @@ def amount(value: float) -> str:
     return f"{value:.3g}" if abs(value) >= 0.001 else f"{value:.0e}"
 
 
-def unit_shown(unit: str) -> str:
-    """A unit of `Units`; percent for fractions, which have none."""
-    return {"": "%", "mm2": "mm²"}.get(unit, unit)
+def unit_shown(measure: Measure, used: Units) -> str:
+    """The unit of a measure as it is shown, percent for a fraction; empty for what has none."""
+    return "%" if measure.kind == "fraction" else volume_unit_shown(measure.unit(used))
+
+
+def volume_unit_shown(unit: str) -> str:
+    """A unit of `Units` as it is shown."""
+    return {"mm2": "mm²"}.get(unit, unit)
 
 
 def heading(measure: Measure, used: Units) -> str:
     """Title and unit of a measure."""
-    return f"{measure.title} {unit_shown(measure.unit(used))}"
+    return f"{measure.title} {unit_shown(measure, used)}".strip()

@@ -1,7 +1,7 @@
 """Whether what is preprocessed is still what the raw dataset holds: by content, whoever changed it and whenever.
 
-nnU-Net keeps a copy of the labels, which tells changed ones. Of images it keeps nothing but what came out: where they
-are newer than that, a sample is preprocessed again by nnU-Net's own preprocessor and compared. What was found to be up
+nnU-Net keeps a copy of the labels, which tells changed ones. Of images it keeps nothing but what came out: where a case
+is newer than that, a sample is preprocessed again by nnU-Net's own preprocessor and compared. What was found to be up
 to date is written down beside the preprocessed data, as digests, so that later changes are found by them.
 """
 
@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_file
 
 from .plans import CONFIGURATION_2D, read_planned_json
-from .raw_dataset import RawDataset, read_raw_dataset
+from .raw_dataset import read_raw_dataset
 
 DIGESTS_FILE = "cipa_raw_content.json"
 MOST_COMPARED = 24
@@ -68,53 +68,55 @@ def changed_cases(raw: Path, preprocessed: Path, plans: str) -> dict[str, str]:
     if configuration is None or not (folder := preprocessed / configuration["data_identifier"]).is_dir():
         return {}
     stored = {file.name.removesuffix(".pkl"): file for file in sorted(folder.glob("*.pkl"))}
-    cases = dataset.training_cases
-    changes = dict.fromkeys((case for case in stored if case not in set(cases)), "is no longer there")
-    changes |= {case: "is new" for case in cases if case not in stored}
-    known = [case for case in cases if case in stored]
-    for case in known:
-        copy = preprocessed / _GROUND_TRUTH / dataset.label("Tr", case).name
-        if not copy.is_file() or not filecmp.cmp(dataset.label("Tr", case), copy, shallow=False):
+    files = dataset.training_files()
+    changes = dict.fromkeys((case for case in stored if case not in files), "is no longer there")
+    changes |= {case: "is new" for case in files if case not in stored}
+    known = {case: files[case] for case in sorted(files) if case in stored}
+    for case, (_, label) in known.items():
+        copy = preprocessed / _GROUND_TRUTH / f"{case}{dataset.file_ending}"
+        if not (label.is_file() and copy.is_file() and filecmp.cmp(label, copy, shallow=False)):
             changes[case] = "another label"
     digests = _Digests(preprocessed / DIGESTS_FILE)
     newer = []
-    for case in known:
-        images = dataset.images("Tr", case)
-        if digests.know(images, since=stored[case]):
-            if digests.differ(images):
+    for case, (images, label) in known.items():
+        if case in changes:
+            continue
+        if digests.know([*images, label], since=stored[case]):
+            if digests.differ([*images, label]):
                 changes[case] = "another image"
-        elif any(_changed_at(image) > stored[case].stat().st_mtime for image in images):
+        elif any(_changed_at(file) > stored[case].stat().st_mtime for file in (*images, label)):
             newer.append(case)
-    newer = [case for case in newer if case not in changes]
     sample = [newer[index] for index in np.linspace(0, len(newer) - 1, min(len(newer), MOST_COMPARED), dtype=int)]
-    changes |= dict.fromkeys(_differing(sample, dataset, preprocessed, plans, folder), "another image")
+    changes |= _differing(sample, files, preprocessed, plans, folder)
     if not changes:
-        digests.write(image for case in known for image in dataset.images("Tr", case))
+        digests.write(file for images, label in known.values() for file in (*images, label))
     return changes
 
 
 def _differing(
-    cases: Sequence[str], dataset: RawDataset, preprocessed: Path, plans: str, folder: Path
-) -> Iterator[str]:
-    """Those of some cases that nnU-Net's preprocessor now makes other arrays of."""
+    cases: Sequence[str], files: Mapping[str, tuple[list[Path], Path]], preprocessed: Path, plans: str, folder: Path
+) -> dict[str, str]:
+    """Those of some cases that nnU-Net's preprocessor now makes other arrays of, and in what."""
     if not cases:
-        return
+        return {}
     from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
     from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
     manager = PlansManager(str(preprocessed / f"{plans}.json"))
     configuration = manager.get_configuration(CONFIGURATION_2D)
-    dataset_json = read_planned_json(dataset.folder / "dataset.json")
-    stored = infer_dataset_class(str(folder))(str(folder), list(cases))
+    dataset_json = read_planned_json(preprocessed / "dataset.json")
+    dataset = infer_dataset_class(str(folder))(str(folder), list(cases))
     preprocessor = configuration.preprocessor_class(verbose=False)
+    differing = {}
     for case in cases:
-        images = [str(image) for image in dataset.images("Tr", case)]
-        label = str(dataset.label("Tr", case))
+        images, label = [str(image) for image in files[case][0]], str(files[case][1])
         with contextlib.redirect_stdout(io.StringIO()):
-            new, _, _ = preprocessor.run_case(images, label, manager, configuration, dataset_json)
-        old = np.asarray(stored.load_case(case)[0])
-        if old.shape != new.shape or not np.allclose(old, new, rtol=1e-3, atol=1e-3):
-            yield case
+            new = preprocessor.run_case(images, label, manager, configuration, dataset_json)
+        for what, now, stored in zip(("image", "label"), new, dataset.load_case(case), strict=False):
+            then = np.asarray(stored)
+            if then.shape != now.shape or not np.allclose(then, now, rtol=1e-3, atol=1e-3):
+                differing[case] = f"another {what}"
+    return differing
 
 
 def _changed_at(file: Path) -> float:
@@ -123,7 +125,7 @@ def _changed_at(file: Path) -> float:
 
 
 class _Digests:
-    """Size, time and SHA-256 of raw images, as they were when they were found to be those that are preprocessed."""
+    """Size, time and SHA-256 of raw files, as they were when they were found to be those that are preprocessed."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -134,24 +136,24 @@ class _Digests:
                 self._known = json.loads(file.read_text(encoding="utf-8"))
                 self._written = file.stat().st_mtime
 
-    def know(self, images: Sequence[Path], since: Path) -> bool:
-        """Whether the images were written down after something was made of them."""
-        return self._written >= since.stat().st_mtime and all(image.name in self._known for image in images)
+    def know(self, files: Sequence[Path], since: Path) -> bool:
+        """Whether the files were written down after something was made of them."""
+        return self._written >= since.stat().st_mtime and all(file.name in self._known for file in files)
 
-    def differ(self, images: Sequence[Path]) -> bool:
+    def differ(self, files: Sequence[Path]) -> bool:
         """Whether any has another content now."""
-        return any(not image.is_file() or self._state(image)[2] != self._known[image.name][2] for image in images)
+        return any(not file.is_file() or self._state(file)[2] != self._known[file.name][2] for file in files)
 
-    def write(self, images: Iterator[Path]) -> None:
-        """Write images down, where that is possible: without it the next start compares again."""
-        states = {image.name: self._state(image) for image in images}
+    def write(self, files: Iterator[Path]) -> None:
+        """Write files down, where that is possible: without it the next start compares again."""
+        states = {file.name: self._state(file) for file in files}
         if os.access(self._file.parent, os.W_OK):
-            with new_file(self._file, overwrite=True) as file:
-                file.write_text(json.dumps(states), encoding="utf-8")
+            with new_file(self._file, overwrite=True) as target:
+                target.write_text(json.dumps(states), encoding="utf-8")
 
-    def _state(self, image: Path) -> list[Any]:
-        status = image.stat()
-        known = self._known.get(image.name)
+    def _state(self, file: Path) -> list[Any]:
+        status = file.stat()
+        known = self._known.get(file.name)
         if known is not None and known[:2] == [status.st_size, status.st_mtime_ns]:
             return known
-        return [status.st_size, status.st_mtime_ns, hashlib.sha256(image.read_bytes()).hexdigest()]
+        return [status.st_size, status.st_mtime_ns, hashlib.sha256(file.read_bytes()).hexdigest()]

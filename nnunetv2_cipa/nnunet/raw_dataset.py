@@ -26,20 +26,35 @@ class RawDataset:
     channels: int
     foreground: tuple[int, ...]
 
+    def training_files(self) -> dict[str, tuple[list[Path], Path]]:
+        """Images, one a channel, and label of each training case: of imagesTr and labelsTr, or as dataset.json says."""
+        from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
+
+        content = _read(self.folder)
+        if "dataset" not in content and not (self.folder / "imagesTr").is_dir():
+            return {}
+        files = get_filenames_of_train_images_and_targets(str(self.folder), content)
+        return {case: ([Path(image) for image in files[case]["images"]], Path(files[case]["label"])) for case in files}
+
     @property
     def training_cases(self) -> list[str]:
-        """Case identifiers of imagesTr, sorted."""
-        return self._cases("imagesTr")
+        """Case identifiers of the training set, sorted."""
+        return sorted(self.training_files())
 
     @property
     def test_cases(self) -> list[str]:
         """Case identifiers of imagesTs, sorted; none where that is not there."""
-        return self._cases("imagesTs")
+        from nnunetv2.utilities.utils import get_identifiers_from_splitted_dataset_folder
+
+        if not (folder := self.folder / "imagesTs").is_dir():
+            return []
+        return sorted(get_identifiers_from_splitted_dataset_folder(str(folder), self.file_ending))
 
     @property
     def unlabelled_test_cases(self) -> list[str]:
         """Cases of imagesTs that labelsTs lacks."""
-        return [case for case in self.test_cases if not self.label("Ts", case).is_file()]
+        labels = self.folder / "labelsTs"
+        return [case for case in self.test_cases if not (labels / f"{case}{self.file_ending}").is_file()]
 
     @property
     def is_of_slices(self) -> bool:
@@ -48,35 +63,20 @@ class RawDataset:
 
         return self._reader() is NaturalImage2DIO
 
-    def images(self, part: str, case: str) -> list[Path]:
-        """The image files of a case, one a channel; `part` is Tr or Ts."""
-        names = (f"{case}_{channel:04d}{self.file_ending}" for channel in range(self.channels))
-        return [self.folder / f"images{part}" / name for name in names]
-
-    def label(self, part: str, case: str) -> Path:
-        """The label file of a case; `part` is Tr or Ts."""
-        return self.folder / f"labels{part}" / f"{case}{self.file_ending}"
-
     def pixels(self) -> int:
         """Pixels of a channel of the first training case.
 
         Raises:
             InputError: there is none, or it cannot be read.
         """
-        if not (cases := self.training_cases):
+        files = self.training_files()
+        if not files:
             raise InputError(f"{self.folder / 'imagesTr'} has no images named CASE_0000{self.file_ending}.")
-        first = str(self.images("Tr", cases[0])[0])
+        first = str(files[min(files)][0][0])
         try:
             return int(self._reader()().read_images([first])[0][0].size)
         except Exception as error:  # each reader raises what its libraries do
             raise InputError(f"{first} cannot be read: {str(error).strip().splitlines()[-1]}") from error
-
-    def _cases(self, folder: str) -> list[str]:
-        from nnunetv2.utilities.utils import get_identifiers_from_splitted_dataset_folder
-
-        if not (self.folder / folder).is_dir():
-            return []
-        return sorted(get_identifiers_from_splitted_dataset_folder(str(self.folder / folder), self.file_ending))
 
     def _reader(self) -> type[Any]:
         from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json

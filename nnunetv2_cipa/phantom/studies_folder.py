@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.files import new_folder
+from nnunetv2_cipa.files import new_folder, write_volume
 from nnunetv2_cipa.petct.grids import resampled, target_grid
 from nnunetv2_cipa.petct.segmentation_files import BY_HAND, write_segmentation
 from nnunetv2_cipa.phantom.patient import Patient, make_patient
@@ -104,7 +104,7 @@ def _image(values: NDArray[np.generic], patient: Patient) -> sitk.Image:
 def _write_nifti(folder: Path, ct: sitk.Image, pet: sitk.Image, label: sitk.Image) -> None:
     folder.mkdir()
     for name, image in (("CT", ct), ("SUV", pet), ("label", label)):
-        sitk.WriteImage(image, str(folder / f"{name}.nii.gz"))
+        write_volume(image, folder / f"{name}.nii.gz")
 
 
 def _write_dicom(
@@ -115,4 +115,4 @@ def _write_dicom(
     write_pet(folder / name / "PET", pet, identity, storage)
     write_segmentation(folder / name / "SEG.dcm", label, slices, ["tumor"], BY_HAND)
     (folder / "truth").mkdir(exist_ok=True)
-    sitk.WriteImage(pet, str(folder / "truth" / f"{name}_SUV.nii.gz"))
+    write_volume(pet, folder / "truth" / f"{name}_SUV.nii.gz")

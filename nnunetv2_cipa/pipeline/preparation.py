@@ -159,4 +159,6 @@ def _all(cases: CaseCounts) -> Work:
 
 
 def _training_data(workspace: Workspace) -> tuple[Path, ...]:
-    return tuple(workspace.raw / name for name in ("dataset.json", "imagesTr", "labelsTr"))
+    """What is preprocessed; a dataset.json may also name files elsewhere, and then there are no such folders."""
+    places = [workspace.raw / name for name in ("dataset.json", "imagesTr", "labelsTr")]
+    return tuple(place for place in places if place.exists() or not workspace.is_converted)

@@ -33,6 +33,21 @@ class MatchedLesions:
         return MatchedLesions(self.detected + other.detected, self.missed + other.missed, self.false + other.false)
 
     @property
+    def num_detected(self) -> int:
+        """Number of the reference's lesions with a partner."""
+        return len(self.detected)
+
+    @property
+    def num_missed(self) -> int:
+        """Number of those without."""
+        return len(self.missed)
+
+    @property
+    def num_false(self) -> int:
+        """Number of the prediction's lesions without a partner."""
+        return len(self.false)
+
+    @property
     def f1(self) -> float:
         """2 detected / (2 detected + missed + false); NaN where there is no lesion at all."""
         return _ratio(2 * len(self.detected), 2 * len(self.detected) + len(self.missed) + len(self.false))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from nnunetv2_cipa.comparison import Comparison, Interval
 from nnunetv2_cipa.comparison.difference_tables import Difference, differences_of
 from nnunetv2_cipa.evaluation import MEASURES, Measure
+from nnunetv2_cipa.evaluation.measures import LEVELS
 from nnunetv2_cipa.evaluation.wording import shown, unit_shown
 
 MAIN_MEASURE = MEASURES["dice"]
@@ -42,7 +43,7 @@ class DifferenceTable:
 
 def difference_tables(comparison: Comparison) -> list[DifferenceTable]:
     """A table for each measure, the main one first; none where there is but one model."""
-    ordered = sorted(MEASURES.values(), key=lambda measure: measure is not MAIN_MEASURE)
+    ordered = sorted(comparison.measures(*LEVELS), key=lambda measure: measure is not MAIN_MEASURE)
     return [_difference_table(comparison, measure) for measure in ordered] if len(comparison.models) > 1 else []
 
 
@@ -70,7 +71,7 @@ def _difference_table(comparison: Comparison, measure: Measure) -> DifferenceTab
     scale = max(ends, default=0.0) or 1.0
     sign = 1 if measure.best == "highest" else -1
     manner = {"pooled": "pooled", "patient": "mean over patients", "agreement": "over patients"}[measure.level]
-    unit = unit_shown(measure.unit(comparison.models[0].evaluation.units))
+    unit = unit_shown(measure, comparison.models[0].evaluation.units)
     return DifferenceTable(
         measure=measure.name,
         title=f"{measure.title}, {manner}",

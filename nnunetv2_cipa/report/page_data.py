@@ -8,8 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from nnunetv2_cipa.evaluation.measures import of_level
-from nnunetv2_cipa.evaluation.wording import unit_shown
+from nnunetv2_cipa.evaluation.wording import unit_shown, volume_unit_shown
 
 from .views import View
 
@@ -35,13 +34,13 @@ def page_data(views: Sequence[View]) -> dict[str, Any]:
             {
                 "name": measure.name,
                 "title": measure.title,
-                "unit": unit_shown(measure.unit(evaluation.units)),
+                "unit": unit_shown(measure, evaluation.units),
                 "isFraction": measure.kind == "fraction",
                 "best": measure.best,
             }
-            for measure in of_level("patient")
+            for measure in comparison.measures("patient")
         ],
-        "sizeUnit": unit_shown(evaluation.units.volume),
+        "sizeUnit": volume_unit_shown(evaluation.units.volume),
         "cases": {
             "identifier": [case.identifier for case in evaluation.cases],
             "patient": [case.patient for case in evaluation.cases],
@@ -61,7 +60,7 @@ def _of_view(view: View) -> dict[str, Any]:
             measure.name: [
                 [_rounded(value) for value in model.case_values(measure).values()] for model in view.comparison.models
             ]
-            for measure in of_level("patient")
+            for measure in view.comparison.measures("patient")
         },
         "frame": None if view.frame is None else asdict(view.frame),
     }

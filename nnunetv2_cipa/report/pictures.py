@@ -15,6 +15,7 @@ from .projections import lesions, project, projections
 from .sources import CaseSources
 
 _CLIPPED_PERCENT = 0.05
+_EVEN = 1e-30  # a smaller range has no scale to 255 levels in float32
 _COMPRESSION = 4  # noisy CT takes half the time of the default 6 and is as small
 
 
@@ -90,7 +91,7 @@ def grey_levels(image: Volume) -> tuple[NDArray[np.uint8], tuple[float, float]]:
     if low >= 0 and high <= 255 and bool((image == np.round(image)).all()):
         return image.astype(np.uint8), (0.0, 255.0)
     low, high = (float(value) for value in np.percentile(image, (_CLIPPED_PERCENT, 100 - _CLIPPED_PERCENT)))
-    if low == high:
+    if high - low < _EVEN:
         high = low + 1
     return to_levels(image, (low, high)), (round(low, 3), round(high, 3))
 

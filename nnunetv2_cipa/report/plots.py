@@ -14,6 +14,7 @@ from matplotlib.ticker import LogFormatterSciNotation, PercentFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from nnunetv2_cipa.comparison import ComparedModel, Curve
+from nnunetv2_cipa.quantities.agreement import bias, lower_limit, upper_limit
 
 from .size_classes import SizeClass
 from .themed_svg import FAINT, INK, SURFACE, inline_svg, model_colour, style
@@ -137,6 +138,39 @@ def size_scatter(
         axes.xaxis.set_major_formatter(_PlainNumbers())
         described = f"{title} of {along.size} cases over the size of the tumour, dots for {', '.join(names)}"
         return inline_svg(figure, name, described), _frame(axes)
+
+
+def agreement_plot(
+    name: str, names: Sequence[str], pairs: Sequence[tuple[ArrayLike, ArrayLike]], title: str, unit: str
+) -> Markup:
+    """Differences of each patient over the means of reference and prediction (Bland and Altman), beside each other.
+
+    Args:
+        name: Of the plot, not used by any other of the page.
+        names: Of the models.
+        pairs: For each model the values of all patients, by the reference and by the prediction.
+        title: Of the values.
+        unit: Of the values.
+    """
+    tables = [np.array(pair, dtype=np.float64) for pair in pairs]
+    with style():
+        figure, axes = _figure(width=_FULL, height=4.2, columns=len(names))
+        for number, (one, table) in enumerate(zip(np.atleast_1d(axes), tables, strict=True)):
+            reference, prediction = table
+            _dots(one, (reference + prediction) / 2, prediction - reference, model_colour(number), 4.5)
+            limits = (lower_limit(reference, prediction), upper_limit(reference, prediction))
+            one.axhline(0, color=FAINT, linewidth=0.8)
+            one.axhline(float(bias(reference, prediction)), color=INK, linewidth=1.8)
+            for limit in limits:
+                if not np.isnan(limit):
+                    one.axhline(float(limit), color=INK, linewidth=1.1, linestyle=(0, (4, 2)))
+            one.set_xlabel(f"Mean of reference and prediction ({unit})")
+            one.set_title(_short(names[number]))
+            one.autoscale_view()
+        first = np.atleast_1d(axes)[0]
+        first.set_ylabel(f"{title}: prediction minus reference ({unit})")
+        described = f"{title}, prediction minus reference, of {tables[0].shape[1]} patients, for {', '.join(names)}"
+        return inline_svg(figure, name, described)
 
 
 def training_curves(models: Sequence[ComparedModel]) -> Markup | None:

@@ -26,9 +26,11 @@ from nnunetv2_cipa.scan.operators import Kernel, Scan
 
 BLOCK = 32  # channels of a program: one for each thread of a warp
 INTERVAL = 64  # positions between two states that are kept
+ROWS = 16  # positions whose steps the backward pass projects at once
 WARPS_PER_PROCESSOR = 8  # two for each of a multiprocessor's schedulers, of what a scan's registers leave room for
 PART_BYTES = 2**29  # of sums that are stored apart
 LARGEST_STATE_SIZE = LARGEST_RANK = 64
+SMALLEST_RANK = 8  # of a matrix product in Triton
 OLDEST_CAPABILITY = (7, 5)
 LOG2_E = math.log2(math.e)
 
@@ -94,7 +96,7 @@ def cut(scan: Scan, processors: int) -> Sizes:
         channels,
         orders,
         _power_of_two(states),
-        _power_of_two(rank) if rank else 0,
+        max(SMALLEST_RANK, _power_of_two(rank)) if rank else 0,
         blocks,
         sections,
         section_length,
@@ -103,13 +105,12 @@ def cut(scan: Scan, processors: int) -> Sizes:
 
 
 class Prepared(NamedTuple):
-    """A scan's tensors as the kernels take them: x in place, the small ones in float32, dense and padded."""
+    """A scan's tensors as `triton_kernels` takes them: large ones in place, small ones in float32, dense and padded."""
 
     x: Tensor
     delta: Tensor
+    small: Tensor
     rates: Tensor
-    B: Tensor
-    C: Tensor
     skip: Tensor
     weight: Tensor
     bias: Tensor
@@ -117,16 +118,16 @@ class Prepared(NamedTuple):
     @classmethod
     def of(cls, scan: Scan, N: int, R: int) -> "Prepared":
         """Prepare a scan; of its large tensors only those are copied whose strides a kernel can't follow."""
-        weight = scan.x.new_zeros(1, dtype=torch.float32) if scan.delta_weight is None else scan.delta_weight
+        B, C = _padded(scan.B, N), _padded(scan.C, N)
+        bias = scan.delta_bias.float().contiguous()
         return cls(
             uniform_positions(scan.x),
-            _padded(scan.delta, R) if R else scan.delta.contiguous(),
-            _padded(scan.A * LOG2_E, N).transpose(1, 2).contiguous(),
-            _padded(scan.B, N),
-            _padded(scan.C, N),
+            bias if R else scan.delta.contiguous(),
+            torch.cat((_padded(scan.delta, R), B, C) if R else (B, C), dim=-1),
+            _padded(scan.A.float() * LOG2_E, N).transpose(1, 2).contiguous(),
             scan.D.float().contiguous(),
-            _padded(weight, R).transpose(1, 2).contiguous() if R else weight,
-            scan.delta_bias.float().contiguous(),
+            bias if scan.delta_weight is None else _padded(scan.delta_weight, R).transpose(1, 2).contiguous(),
+            bias,
         )
 
 
@@ -201,66 +202,79 @@ def is_interpreted() -> bool:
 
 
 def _forward_part(scan: Scan, y: Tensor, kept: Tensor, keep: bool) -> None:
-    kernels, sizes = _kernels(), cut(scan, _processors(scan.x.device))
-    x, delta, rates, B, C, skip, weight, bias = Prepared.of(scan, sizes.N, sizes.R)
-    constants = {"N": sizes.N, "R": sizes.R, "BLOCK": BLOCK, "SOFTPLUS": scan.softplus, "num_warps": _warps(sizes)}
+    kernels, sizes = _kernels("triton_kernels"), cut(scan, _processors(scan.x.device))
+    x, delta, small, rates, skip, weight, bias = Prepared.of(scan, sizes.N, sizes.R)
+    arguments, options = (*sizes.arguments(), x.stride(2)), _options(scan, sizes)
     entries = y
     if sizes.sections > 1:
         entries, sums = _between_sections(sizes, y)
         kernels.scan_section_ends[sizes.grid](
-            x, delta, rates, B, weight, bias, entries, sums, *sizes.arguments(), x.stride(2), **constants
-        )
+            x, delta, small, rates, weight, bias, entries, sums, *arguments, **options
+        )  # fmt: skip
         _carry(sizes, rates, sums, entries, reverse=False)
     by_order = y if sizes.orders == 1 else y.new_empty(sizes.orders, *y.shape)
     kernels.scan_sections[sizes.grid](
-        x, delta, rates, B, C, skip, weight, bias, entries, by_order, kept, *sizes.arguments(), x.stride(2),
-        CUT=sizes.sections > 1, KEEP=keep, INTERVAL=INTERVAL, **constants,
+        x, delta, small, rates, skip, weight, bias, entries, by_order, kept, *arguments,
+        CUT=sizes.sections > 1, KEEP=keep, INTERVAL=INTERVAL, **options,
     )  # fmt: skip
     if sizes.orders > 1:
         torch.sum(by_order, 0, out=y)
 
 
 def _backward_part(scan: Scan, grad_y: Tensor, kept: Tensor) -> list[Tensor]:
-    kernels, sizes = _kernels(), cut(scan, _processors(scan.x.device))
+    kernels, sizes = _kernels("triton_gradients"), cut(scan, _processors(scan.x.device))
     N, R = sizes.N, sizes.R
     grad_y = grad_y.float().contiguous()
-    x, delta, rates, B, C, skip, weight, bias = Prepared.of(scan, N, R)
-    constants = {"N": N, "R": R, "BLOCK": BLOCK, "SOFTPLUS": scan.softplus, "num_warps": _warps(sizes)}
+    x, delta, small, rates, skip, weight, bias = Prepared.of(scan, N, R)
+    arguments, options = sizes.arguments(), _options(scan, sizes)
     carries = grad_y
     if sizes.sections > 1:
         carries, sums = _between_sections(sizes, grad_y)
         kernels.section_gradients[sizes.grid](
-            grad_y, delta, rates, C, weight, bias, carries, sums, *sizes.arguments(), **constants
-        )
+            grad_y, delta, small, rates, weight, bias, carries, sums, *arguments, **options
+        )  # fmt: skip
         _carry(sizes, rates, sums, carries, reverse=True)
-    programs = math.prod(sizes.grid)
-    scratch = grad_y.new_empty(programs * (INTERVAL // 2 * N + 2 * INTERVAL) * BLOCK)
-    maps, by_block = (sizes.orders, *grad_y.shape), (sizes.blocks, *grad_y.shape[:3], sizes.orders)
+    scratch = grad_y.new_empty(math.prod(sizes.grid) * (INTERVAL // 2 * N + 2 * INTERVAL) * BLOCK)
     by_worker = (sizes.workers, sizes.orders)
-    dx = grad_y.new_empty(maps)
-    ddelta = grad_y.new_empty((*by_block, R) if R else maps)
-    dB, dC = grad_y.new_empty(*by_block, N), grad_y.new_empty(*by_block, N)
+    dx = grad_y.new_empty(sizes.orders, *grad_y.shape)
+    ddelta = dx if R else torch.empty_like(dx)
+    dsmall = grad_y.new_empty(sizes.blocks, *small.shape)
     drates = grad_y.new_empty(*by_worker, N, sizes.channels)
     dskip, dbias = (grad_y.new_empty(*by_worker, sizes.channels) for _ in range(2))
-    dweight = grad_y.new_empty(*by_worker, max(R, 1), sizes.channels)
+    dweight = grad_y.new_zeros(*by_worker, R, sizes.channels)
     kernels.scan_gradients[sizes.grid](
-        grad_y, x, delta, rates, B, C, skip, weight, bias, kept, carries, scratch,
-        dx, ddelta, dB, dC, drates, dskip, dweight, dbias, *sizes.arguments(), x.stride(2),
-        CUT=sizes.sections > 1, INTERVAL=INTERVAL, **constants,
+        grad_y, x, delta, small, rates, skip, weight, bias, kept, carries, scratch,
+        dx, ddelta, dsmall, drates, dskip, dweight, dbias, *arguments, x.stride(2),
+        CUT=sizes.sections > 1, INTERVAL=INTERVAL, ROWS=ROWS, **options,
     )  # fmt: skip
-    states = scan.A.shape[-1]
-    gradients = [
+    states, rank = scan.A.shape[-1], scan.delta.shape[-1]
+    dlow, dB, dC = dsmall.sum(0).split((R, N, N), dim=-1)
+    return [
         dx.sum(0),
-        ddelta.sum(0)[..., : scan.delta.shape[-1]] if R else ddelta,
-        drates.sum(0).transpose(1, 2)[
-            ..., :states
-        ],  # d rate = dA / log2(e) and the kernel leaves out ln 2: they cancel
-        dB.sum(0)[..., :states],
-        dC.sum(0)[..., :states],
+        dlow[..., :rank] if R else ddelta,
+        drates.sum(0).transpose(1, 2)[..., :states],  # rates are A / ln 2, and a kernel leaves out the ln 2 of exp2
+        dB[..., :states],
+        dC[..., :states],
         dskip.sum(0),
         dbias.sum(0),
+        *([dweight.sum(0).transpose(1, 2)[..., :rank]] if R else []),
     ]
-    return [*gradients, dweight.sum(0).transpose(1, 2)[..., : scan.delta.shape[-1]]] if R else gradients
+
+
+def _options(scan: Scan, sizes: Sizes) -> dict[str, int | bool]:
+    """What kernels on sections are compiled for."""
+    widest = max(scan.x.stride(2), sizes.channels, sizes.orders * (sizes.R + 2 * sizes.N))
+    options: dict[str, int | bool] = {
+        "N": sizes.N,
+        "R": sizes.R,
+        "BLOCK": BLOCK,
+        "SOFTPLUS": scan.softplus,
+        "WIDE": sizes.length * widest >= 2**31,
+        "num_warps": _warps(sizes),
+    }
+    if scan.x.device.type == "cuda" and torch.version.hip is None:
+        options["maxnreg"] = 255  # else the compiler spills rather than have less than 16 warps on a multiprocessor
+    return options
 
 
 def _between_sections(sizes: Sizes, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -270,7 +284,7 @@ def _between_sections(sizes: Sizes, like: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _carry(sizes: Sizes, rates: Tensor, sums: Tensor, states: Tensor, *, reverse: bool) -> None:
-    _kernels().carry_between_sections[sizes.blocks, sizes.batch * sizes.orders](
+    _kernels("triton_kernels").carry_between_sections[sizes.blocks, sizes.batch * sizes.orders](
         rates, sums, states, sizes.channels, sizes.orders, sizes.sections,
         N=sizes.N, BLOCK=BLOCK, REVERSE=reverse, num_warps=_warps(sizes),
     )  # fmt: skip
@@ -317,9 +331,9 @@ def _check(scan: Scan) -> None:
             )
 
 
-def _kernels() -> types.ModuleType:
-    """The kernels, imported where they are needed: Triton is not everywhere."""
-    return importlib.import_module("nnunetv2_cipa.scan.triton_kernels")
+def _kernels(module: str) -> types.ModuleType:
+    """Kernels, imported where they are needed: Triton is not everywhere."""
+    return importlib.import_module(f"nnunetv2_cipa.scan.{module}")
 
 
 @functools.cache

@@ -10,6 +10,7 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 import torch
 
+from nnunetv2_cipa.files import write_volume
 from nnunetv2_cipa.petct.volumes import OnOneGrid
 
 from .effort import Effort, choose_effort, efforts, seconds_a_pass
@@ -77,7 +78,7 @@ def _read(model: Model, case: OnOneGrid, folder: Path) -> tuple[np.ndarray[Any, 
     paths = {}
     for channel, image in zip(model.channels, (case.ct, case.pet), strict=True):
         paths[channel] = folder / f"case_{channel:04d}{model.file_ending}"
-        sitk.WriteImage(image, str(paths[channel]))
+        write_volume(image, paths[channel])
     reader = model.predictor.plans_manager.image_reader_writer_class()
     images, properties = reader.read_images([str(paths[channel]) for channel in sorted(paths)])
     return images, properties

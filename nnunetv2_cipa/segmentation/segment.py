@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-import SimpleITK as sitk  # noqa: N813
 import torch
 
 from nnunetv2_cipa.dataset_conversion.petct_layouts import Options, find_studies
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.files import new_folder
+from nnunetv2_cipa.files import new_folder, write_volume
 from nnunetv2_cipa.petct.dicom_case import DicomCase, DicomChoices
 from nnunetv2_cipa.petct.nifti_case import NiftiCase
 from nnunetv2_cipa.petct.pictures import draw_study
@@ -144,7 +143,7 @@ def segment_study(case: StudyCase, folder: Path, task: Task, *, overwrite: bool 
     prediction = predict(task.model, placed, left)
     label = prediction.label
     with new_folder(folder, overwrite=overwrite) as new:
-        sitk.WriteImage(label, str(new / "segmentation.nii.gz"))
+        write_volume(label, new / "segmentation.nii.gz")
         if isinstance(case, DicomCase):
             slices = [header.path for header in case.choice.ct.headers]
             write_segmentation(

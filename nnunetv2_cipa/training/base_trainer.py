@@ -81,7 +81,7 @@ class BaseTrainer(nnUNetTrainer):
         source = f"They are known by {file}." if file else f"They are known by the names of the cases. {REMEDY}"
         return [
             f"Patients with cases in training and in validation: {', '.join(mixed[:_NAMED])}{more}. The validation "
-            f"will look better than it is; nnUNetv2_cipa run makes folds of whole patients. {source}"
+            f"will look better than it is; nnUNetv2_cipa plan_folds makes folds of whole patients. {source}"
         ]
 
     def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 from PIL import Image
 
+from nnunetv2_cipa.files import write_volume
 from nnunetv2_cipa.nnunet.probabilities import Geometry
 
 
@@ -34,5 +35,5 @@ def write_map(folder: Path, case: str, values: NDArray[np.float32], geometry: Ge
         image.SetSpacing(geometry.spacing)
         image.SetOrigin(geometry.origin)
         image.SetDirection(geometry.direction)
-    sitk.WriteImage(image, str(file), useCompression=True)
+    write_volume(image, file)
     return file

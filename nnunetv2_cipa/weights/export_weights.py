@@ -3,10 +3,8 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-import torch
-
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.files import new_file
+from nnunetv2_cipa.files import new_file, write_checkpoint
 from nnunetv2_cipa.nnunet.plans import are_divided_by_255
 from nnunetv2_cipa.weights.input_scaling import PUBLISHED, UNSCALED
 from nnunetv2_cipa.weights.published import HEAD, to_published
@@ -31,7 +29,7 @@ def run(arguments: Namespace) -> None:
     divided_by_255 = are_divided_by_255(settings.normalizations)
     with new_file(arguments.o, overwrite=arguments.overwrite) as file:
         weights = to_published(model.weights, PUBLISHED if divided_by_255 else UNSCALED)
-        torch.save({"model": weights}, file)
+        write_checkpoint({"model": weights}, file)
     height, width = settings.patch_size
     print(f"{arguments.o}: {len(weights)} weights for {height}x{width} under 'model', in the published layout")
     if divided_by_255:

@@ -4,10 +4,8 @@ import hashlib
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-import torch
-
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.files import new_file
+from nnunetv2_cipa.files import new_file, write_checkpoint
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, STOCK_PLANS
 from nnunetv2_cipa.weights.import_summary import ImportSummary
 from nnunetv2_cipa.weights.layout import our_key
@@ -94,7 +92,7 @@ def _import_pretrained(arguments: Namespace, source: Source | TrainedModel) -> N
     planned = planned_network(arguments.d, arguments.p, arguments.c, arguments.tr, arguments.seed)
     weights, summary = fit_weights(source, planned.network, divided_by_255=planned.divided_by_255, crm=arguments.crm)
     with new_file(arguments.o, overwrite=arguments.overwrite) as file:
-        torch.save({"network_weights": weights}, file)
+        write_checkpoint({"network_weights": weights}, file)
     print(summary)
     if note := _note_on_scaling(source, planned):
         print(note)

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from nnunetv2_cipa.files import new_folder
+from nnunetv2_cipa.files import new_folder, write_checkpoint
 from nnunetv2_cipa.network import MODALITIES, VariantName
 from nnunetv2_cipa.nnunet.model_folder import FINAL_CHECKPOINT
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, DIVISION_BY_255, STOCK_PLANS
@@ -62,7 +61,7 @@ def write_model_folder(
             "init_args": arguments,
             "inference_allowed_mirroring_axes": None,
         }
-        torch.save(checkpoint, new / f"fold_{FOLD}" / FINAL_CHECKPOINT)
+        write_checkpoint(checkpoint, new / f"fold_{FOLD}" / FINAL_CHECKPOINT)
 
 
 def _dataset_json(origin: str) -> dict[str, Any]:

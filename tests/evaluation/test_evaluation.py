@@ -91,7 +91,7 @@ def test_reading_something_else_is_an_input_error(tmp_path, content):
 
 def test_labels_by_themselves_are_in_every_file(evaluation, tmp_path):
     of_label = Evaluation(evaluation.cases[:2], (3,))
-    together = Evaluation(evaluation.cases, (1, 3), {"node": of_label})
+    together = Evaluation(evaluation.cases, (1, 3), per_label={"node": of_label})
     together.to_json(tmp_path / "first.json")
     again = read_evaluation(tmp_path / "first.json")
     again.to_json(tmp_path / "second.json")

@@ -12,7 +12,6 @@ from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.evaluation.folders import evaluate_folders
-from nnunetv2_cipa.evaluation.measures import of_level
 
 SPACING = (3.0, 0.977, 0.5)
 
@@ -88,7 +87,7 @@ def test_means_agree_with_the_summary_of_nnunet(labels, write_cases):
         str(reference), str(prediction), str(prediction / "summary.json"), NaturalImage2DIO(), ".png", [1], 2, 1
     )
     expected = json.loads((prediction / "summary.json").read_text())["mean"]["1"]
-    for measure, key in zip(of_level("patient"), ("Dice", "IoU"), strict=False):
+    for measure, key in zip(found.measures("patient"), ("Dice", "IoU"), strict=False):
         mean = found.mean_over_cases(measure)
         assert mean.value == pytest.approx(expected[key])
         assert (mean.defined, mean.total) == (7, 8)

@@ -86,6 +86,14 @@ def test_every_parameter_gets_a_gradient(options):
     assert [name for name, parameter in network.named_parameters() if parameter.grad is None] == []
 
 
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_values_that_are_not_finite_give_no_mask(value):
+    x = torch.zeros(1, 2, 32, 32)
+    x[0, 1, 5, 7] = value
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        CIPA((32, 32)).eval()(x)
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.slow
 def test_finite_under_autocast(dtype):

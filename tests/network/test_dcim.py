@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from nnunetv2_cipa.network import CIPA
+from nnunetv2_cipa.network import CIPA, VARIANTS, Variant
 from nnunetv2_cipa.network.dcim import FEWEST_VALUES, NormalisedConvolutions
 
 
@@ -67,11 +67,17 @@ def test_gpus_with_other_numbers_of_images_decide_alike(layers):
     assert layers[1].num_batches_tracked == 1
 
 
+@pytest.fixture
+def shallow(monkeypatch):
+    """A variant that has every layer, and trains in a fraction of the time."""
+    monkeypatch.setitem(VARIANTS, "shallow", Variant(depths=(1, 1, 1, 1), channels=32, drop_path_rate=0.1))
+
+
 @pytest.mark.parametrize("size", [(32, 32), (40, 56), (128, 64)])
 @pytest.mark.parametrize("batch", [1, 2])
-def test_every_patch_trains(size, batch):
+def test_every_patch_trains(shallow, size, batch):
     torch.manual_seed(0)
-    network = CIPA(size)
+    network = CIPA(size, variant="shallow")
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
     for _ in range(2):
         optimizer.zero_grad()
@@ -82,10 +88,11 @@ def test_every_patch_trains(size, batch):
         assert torch.isfinite(network.eval()(torch.rand(1, 2, *size))).all()
 
 
-def test_a_compiled_network_is_one_graph():
+@pytest.mark.slow
+def test_a_compiled_network_is_one_graph(shallow):
     """Also with another number of images, for which PyTorch compiles again."""
     torch._dynamo.reset()
-    network = CIPA((32, 32))
+    network = CIPA((32, 32), variant="shallow")
     compiled = torch.compile(network, backend="eager", fullgraph=True)
     for batch in (1, 3, 2):
         compiled(torch.rand(batch, 2, 32, 32)).sum().backward()

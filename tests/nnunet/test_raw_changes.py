@@ -15,6 +15,8 @@ from PIL import Image
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.nnunet.raw_changes import DIGESTS_FILE, changed_cases, refuse_outdated
 
+pytestmark = pytest.mark.slow  # nnU-Net plans and preprocesses
+
 NAME = "Dataset007_Lungs"
 PLANS = "nnUNetPlans"
 CASES = [f"{number:04d}_1" for number in range(6)]
@@ -99,6 +101,15 @@ def test_a_corrected_mask_is_found(folders, dated_back):
         set_back(mask)
     with pytest.raises(InputError, match=r"(?s)1 cases.*0003_1: another label.*nnUNetv2_plan_and_preprocess -d 7"):
         refuse_outdated(raw, preprocessed, PLANS)
+
+
+def test_another_label_is_found_where_only_nnunets_copy_of_it_is_new(folders):
+    """As after preprocessing another configuration again."""
+    raw, preprocessed = folders
+    mask = raw / "labelsTr" / "0003_1.png"
+    Image.fromarray(np.asarray(Image.open(mask)).T.copy()).save(mask)
+    shutil.copy(mask, preprocessed / "gt_segmentations")
+    assert changed_cases(raw, preprocessed, PLANS) == {"0003_1": "another label"}
 
 
 def test_new_and_removed_cases_are_found(folders):

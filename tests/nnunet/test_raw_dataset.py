@@ -35,7 +35,17 @@ def test_cases_labels_and_kind_of_slices(folder):
     assert (dataset.training_cases, dataset.test_cases) == (["a_1", "b_1"], ["c_1", "c_2"])
     assert dataset.unlabelled_test_cases == ["c_1"]
     assert (dataset.foreground, dataset.channels, dataset.is_of_slices, dataset.pixels()) == ((1, 2), 2, True, 200)
-    assert [path.name for path in dataset.images("Tr", "a_1")] == ["a_1_0000.png", "a_1_0001.png"]
+    images, label = dataset.training_files()["a_1"]
+    assert [path.name for path in images] == ["a_1_0000.png", "a_1_0001.png"]
+    assert label == folder / "labelsTr" / "a_1.png"
+
+
+def test_files_can_be_elsewhere(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    files = {"x": {"images": [str(elsewhere / "ct.png"), str(elsewhere / "pet.png")], "label": "mask.png"}}
+    assert describe(tmp_path, dataset=files).training_files() == {
+        "x": ([elsewhere / "ct.png", elsewhere / "pet.png"], tmp_path / "mask.png")
+    }
 
 
 def test_volumes_are_no_slices(folder):

@@ -119,6 +119,7 @@ def test_a_time_budget_is_measured_and_planned(preprocessed, monkeypatch):
     assert plans["cipa"]["measured_seconds"]["nnUNetTrainer_planned"]["iteration"] == 0.1
 
 
+@pytest.mark.slow
 def test_seeds_share_the_time(preprocessed, monkeypatch):
     monkeypatch.setattr(plan, "measure", lambda *words: FAST)
     run("--time-budget", "1h", "-overwrite_plans_name", "one")
@@ -128,6 +129,7 @@ def test_seeds_share_the_time(preprocessed, monkeypatch):
     assert 3 * iterations[1] <= iterations[0] < 4 * iterations[1]
 
 
+@pytest.mark.slow
 def test_measuring_is_part_of_the_time(preprocessed, monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(plan.time, "monotonic", lambda: clock[0])

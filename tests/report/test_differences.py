@@ -7,6 +7,7 @@ import pytest
 
 from nnunetv2_cipa.comparison import Interval, PairedDifference, PairedTest
 from nnunetv2_cipa.evaluation import MEASURES
+from nnunetv2_cipa.evaluation.measures import LEVELS
 from nnunetv2_cipa.report.differences import difference_tables, headlines
 
 
@@ -27,7 +28,7 @@ def test_one_model_alone_has_no_differences(make_comparison, tmp_path):
 def test_there_is_a_table_for_each_measure_the_main_one_first(comparison):
     found = difference_tables(comparison)
     assert found[0].measure == "dice"
-    assert {table.measure for table in found} == set(MEASURES)
+    assert {table.measure for table in found} == {measure.name for measure in comparison.measures(*LEVELS)}
     assert all(len(table.rows) == 3 for table in found)
     row, _ = found[0].rows[0]
     pair = comparison.difference("CIPA", "U-Net", "dice")

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnunetv2_cipa.evaluation.measures import of_level
 from nnunetv2_cipa.report.page_data import page_data, script_json
 from nnunetv2_cipa.report.views import make_views
 
@@ -23,7 +22,7 @@ def test_has_every_value_of_every_case(comparison, data):
     assert data["cases"]["identifier"] == [case.identifier for case in cases]
     assert data["cases"]["patient"][-1] == "</script><script>throw 1</script>"
     assert next(view["classes"][number] for number in view["class"]).startswith("small (16 to ")
-    for measure in of_level("patient"):
+    for measure in comparison.measures("patient"):
         for model, values in zip(comparison.models, view["values"][measure.name], strict=True):
             expected = [measure.of(case) for case in model.evaluation.cases]
             assert [value is None for value in values] == [value != value for value in expected]

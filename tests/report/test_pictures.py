@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
@@ -125,6 +125,7 @@ def test_eight_bits_are_kept(values):
 
 
 @given(arrays(np.float32, (1, 5, 5), elements=st.floats(-2000, 4000, width=32)))
+@example(np.pad(np.full((1, 1, 1), np.finfo(np.float32).tiny), ((0, 0), (0, 4), (0, 4))))
 def test_other_values_are_found_again_within_a_level(values):
     levels, (low, high) = grey_levels(values)
     if (low, high) == (0, 255):

@@ -59,6 +59,19 @@ def test_boxes_name_classes_with_their_numbers():
         assert f"{group.range}, n = 1" in svg
 
 
+def test_agreement_has_a_dot_for_each_patient_the_bias_and_its_limits():
+    reference, prediction = np.array([10.0, 20.0, 40.0]), np.array([12.0, 21.0, 40.0])
+    svg = plots.agreement_plot("volume", ["a", "b"], [(reference, prediction), (reference, reference)], "Volume", "ml")
+    points = dots(svg, 0)
+    assert len(points) == len(dots(svg, 1)) == 3
+    across = [point[0] for point in points]
+    assert (across[2] - across[1]) / (across[1] - across[0]) == pytest.approx(19.5 / 9.5, abs=0.01)
+    assert points[0][1] < points[1][1] < points[2][1]  # the larger the difference, the higher
+    assert svg.count("stroke-dasharray") >= 4
+    assert "Volume: prediction minus reference (ml)" in svg
+    assert len(dots(plots.agreement_plot("tlg", ["a"], [(reference[:1], prediction[:1])], "TLG", "g"), 0)) == 1
+
+
 def test_curves_of_all_trainings_and_none_without_logs(comparison):
     assert plots.training_curves(comparison.models[2:]) is None
     svg = plots.training_curves(comparison.models)

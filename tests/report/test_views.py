@@ -13,7 +13,12 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 def test_one_label_is_one_view(comparison):
     (view,) = make_views(comparison)
     assert view.comparison is comparison
-    assert [table.title for table in view.figures] == ["Means over patients", "PCLT20K protocol"]
+    assert [table.title for table in view.figures] == [
+        "Means over patients",
+        "PCLT20K protocol",
+        "Agreement over patients",
+        "Lesions by size",
+    ]
     assert view.frame is not None
 
 

@@ -67,6 +67,13 @@ def test_the_plans_schedule(make):
     assert (trainer.variant, trainer.initial_lr) == ("small", 1e-3)
 
 
+def test_doubts_about_the_channels_are_kept_for_the_log(make, monkeypatch):
+    assert make(trainers.nnUNetTrainerCIPA).modality_channels.order == (1, 0)
+    monkeypatch.setitem(DATASET, "channel_names", {"0": "CT", "1": "CT"})
+    (doubt,) = make(trainers.nnUNetTrainerCIPA).modality_channels.doubts
+    assert "Both channels are named CT" in doubt
+
+
 def test_a_volume_is_refused(make, tmp_path):
     with pytest.raises(InputError, match=r"2d has the 3D patch size \[16, 32, 32\]"):
         make(trainers.nnUNetTrainerCIPA, patch_size=[16, 32, 32])

@@ -155,6 +155,18 @@ def test_prediction_zip_and_installation_agree(work, trained):
             np.testing.assert_allclose(one["probabilities"], other["probabilities"], rtol=0, atol=1e-6)
 
 
+def test_a_trained_model_starts_another_training_at_another_patch_size(work, trained):
+    plans_file = work / "nnUNet_preprocessed" / DATASET / "nnUNetPlans.json"
+    plans = json.loads(plans_file.read_text())
+    plans["configurations"]["2d"]["patch_size"] = [64, 32]
+    plans_file.with_name("otherPatch.json").write_text(json.dumps({**plans, "plans_name": "otherPatch"}))
+    options = ("-d", "605", "-p", "otherPatch", "-tr", TRAINER, "-o", str(work / "pretrained.pth"))
+    output = run(work, "nnUNetv2_cipa", "import_weights", str(trained / "fold_0"), *options)
+    assert "new: 2" in output
+    assert "to 64x32" in output
+    train(work, "-p", "otherPatch", "-pretrained_weights", str(work / "pretrained.pth"))
+
+
 def test_compare_reads_what_training_leaves(work, trained):
     options = ("-d", "605", "-tr", f"CIPA={TRAINER}", "-f", "0", "-device", "cpu", "-np", "1")
     run(work, "nnUNetv2_cipa", "compare", *options, "-o", str(work / "compared"))

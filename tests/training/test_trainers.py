@@ -40,6 +40,7 @@ def test_classes_are_found_where_they_say_that_they_are(name):
     assert list(inspect.signature(trainer).parameters) == ["plans", "configuration", "fold", "dataset_json", "device"]
 
 
+@pytest.mark.slow
 def test_a_new_process_finds_a_class_that_it_is_sent():
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         sent = pool.apply(_described, (trainers.nnUNetTrainerCIPA_base_noCRM_5epochs,))

@@ -81,6 +81,7 @@ def test_seed_and_normalisation(old_vmamba_state_dict, planned_dataset, tmp_path
     assert torch.equal(first[PATCH_EMBEDDING_BIAS], old_vmamba_state_dict["patch_embed.proj.bias"])
 
 
+@pytest.mark.slow
 def test_a_model_of_nnunets_starts_training_elsewhere(blank_network, planned_dataset, tmp_path, capsys):
     """Another patch size, number of classes and normalisation than those it was trained with."""
     plans, dataset_json = png_plans("Dataset998_Slices", (64, 64)), {"labels": {"background": 0, "tumor": 1}}

@@ -42,6 +42,7 @@ def require_partition(report, network):
     assert set(names) == set(network.state_dict())
 
 
+@pytest.mark.slow
 def test_everything_fits_at_the_same_patch_size(cipa, blank_network):
     network = blank_network((128, 128), 4)
     weights, report = fit_weights(cipa, network, divided_by_255=True)
@@ -100,6 +101,7 @@ def test_another_patch_size(cipa, crm, blank_network):
     network.load_state_dict(weights)
 
 
+@pytest.mark.slow
 def test_ablations_leave_weights_unused(cipa, blank_network):
     network = blank_network((128, 128), use_crm=False)
     _, report = fit_weights(cipa, network, divided_by_255=True)
@@ -108,6 +110,7 @@ def test_ablations_leave_weights_unused(cipa, blank_network):
     assert "backbone.cross_mamba (68)" in str(report)
 
 
+@pytest.mark.slow
 def test_another_variant_is_refused(cipa):
     with torch.device("meta"):
         network = CIPA((128, 128), variant="small")

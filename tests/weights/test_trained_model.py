@@ -82,6 +82,7 @@ def test_damaged_models_are_refused(save, blank_network, spoil, message):
         read_trained_model(save(weights))
 
 
+@pytest.mark.slow
 def test_plans_of_another_patch_size_than_the_weights_are_refused(save, blank_network):
     with pytest.raises(InputError, match=r"crm\.0\.token_norm\.weight has \(256,\) instead of \(1024,\)"):
         read_trained_model(save(blank_network((64, 64)).state_dict(), (128, 128)))

@@ -70,5 +70,20 @@ def _count_pclt20k(folder: Path) -> CaseCounts:
     return count_slices(folder)
 
 
-CONVERTERS: tuple[Converter, ...] = (Converter("convert_PCLT20K", "PCLT20K", 605, _is_pclt20k, _count_pclt20k),)
+def _is_petct(folder: Path) -> bool:
+    from .PETCT import has_studies
+
+    return has_studies(folder)
+
+
+def _count_petct(folder: Path) -> CaseCounts:
+    from .PETCT import count_studies
+
+    return count_studies(folder)
+
+
+CONVERTERS: tuple[Converter, ...] = (
+    Converter("convert_PCLT20K", "PCLT20K", 605, _is_pclt20k, _count_pclt20k),
+    Converter("convert_PETCT", "PETCT", 606, _is_petct, _count_petct),
+)
 """In the order in which they are asked. Their modules are imported when they are."""

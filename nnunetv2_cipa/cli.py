@@ -27,7 +27,12 @@ COMMANDS: dict[str, Command] = {
     "convert_PCLT20K": Command(
         "nnunetv2_cipa.dataset_conversion.Dataset605_PCLT20K", "bring a PCLT20K folder into nnU-Net's raw format"
     ),
-    "make_phantom": Command("nnunetv2_cipa.phantom.pclt20k_folder", "make synthetic PET-CT data in PCLT20K's layout"),
+    "convert_PETCT": Command(
+        "nnunetv2_cipa.dataset_conversion.PETCT", "bring PET-CT studies (DICOM or NIfTI) into nnU-Net's raw format"
+    ),
+    "make_phantom": Command(
+        "nnunetv2_cipa.phantom.pclt20k_folder", "make synthetic PET-CT data, as PCLT20K's slices, NIfTI or DICOM"
+    ),
     "plan": Command("nnunetv2_cipa.planning.plan", "fit nnU-Net's plan to CIPA, this machine and a time budget"),
     "plan_seed": Command("nnunetv2_cipa.planning.seeds", "copy a plan, to train the same model with another seed"),
     "run": Command("nnunetv2_cipa.pipeline.run", "from data to the best model, its predictions and a submission"),
@@ -37,6 +42,9 @@ COMMANDS: dict[str, Command] = {
         "nnunetv2_cipa.weights.import_weights", "make published weights ready for nnU-Net's prediction or training"
     ),
     "export_weights": Command("nnunetv2_cipa.weights.export_weights", "bring a trained CIPA into the published layout"),
+    "segment": Command(
+        "nnunetv2_cipa.segmentation.segment", "segment a PET-CT study (DICOM or NIfTI) and measure its lesions"
+    ),
     "wheelhouse": Command(
         "nnunetv2_cipa.wheelhouse.collect", "collect all wheels for a machine without network access"
     ),

@@ -5,6 +5,7 @@ import re
 from argparse import ArgumentParser, ArgumentTypeError
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.nnunet.normalizations import Normalization
@@ -12,6 +13,7 @@ from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS, PRESETS
 from nnunetv2_cipa.submission import Sample
 
 UNSEEDED = "none"
+SubmissionForm = Literal["csv", "png", "nii.gz", "none"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,9 @@ class Experiment:
         folds: of nnU-Net's cross-validation.
         normalization: of the plan.
         seeds: each trainer is trained with each, on each fold; None seeds nothing.
+        labels: that together are the foreground; none means each of the dataset's, and all together.
+        patients: file of `{case: patient}`, if the dataset's own or the cases' names do not tell.
+        submission: its form; None means the one that fits the data, run lengths of slices or NIfTI of volumes.
         sample: submission whose columns and rows ours is to have, if there is one.
     """
 
@@ -63,6 +68,9 @@ class Experiment:
     folds: tuple[int, ...]
     normalization: Normalization = "stock"
     seeds: tuple[int | None, ...] = (None,)
+    labels: tuple[int, ...] = ()
+    patients: Path | None = None
+    submission: SubmissionForm | None = None
     sample: Sample | None = None
 
     @property
@@ -81,6 +89,11 @@ class Experiment:
         """nnU-Net's presets among the plans, each once, without seeds."""
         plans = (model_named(trainer).plans for trainer in self.trainers)
         return tuple(dict.fromkeys(name for name in plans if name != OWN_PLANS))
+
+    @property
+    def patients_words(self) -> tuple[str, ...]:
+        """The file of patients as commands take it."""
+        return () if self.patients is None else ("--patients", str(self.patients))
 
     @property
     def pairs(self) -> int:

@@ -8,11 +8,12 @@ from pathlib import Path
 from nnunetv2_cipa.dataset_conversion.converters import CaseCounts
 from nnunetv2_cipa.nnunet.folds import NUM_FOLDS, SPLITS_FILE
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS, read_planned_json
+from nnunetv2_cipa.nnunet.raw_dataset import read_raw_dataset
 from nnunetv2_cipa.steps import DoneSteps, Output, Step, Writing
 from nnunetv2_cipa.timing.work import Prediction, Schedule, Training, Work
 
 from . import preparation
-from .experiment import BestModel, Experiment, Model, read_best_model
+from .experiment import BestModel, Experiment, Model, SubmissionForm, read_best_model
 from .trainers import schedules_of
 from .training_step import TrainingStep
 from .workspace import Workspace, count_cases, few_cores, our_command, processes, stock_command
@@ -36,9 +37,15 @@ def stages(
     cases = count_cases(workspace)
     planned_already = preparation.is_planned_already(workspace, done.ledger)
     yield [] if planned_already else [preparation.planning(workspace, cases)]
+    needs: tuple[str, ...] = () if planned_already else ("plan",)
+    folds = preparation.folds_by_patient(workspace, experiment, done.ledger, needs)
+    yield folds
+    needs = tuple(step.name for step in folds) or needs
     seconds = None if deadline is None else deadline - time.time()
-    plan = preparation.plan_for_cipa(workspace, experiment, cases, seconds=seconds, planned_already=planned_already)
-    presets = preparation.presets(workspace, experiment, done.ledger, planned_already=planned_already)
+    plan = preparation.plan_for_cipa(
+        workspace, experiment, cases, needs=needs, seconds=seconds, planned_already=planned_already
+    )
+    presets = preparation.presets(workspace, experiment, done.ledger, needs)
     yield [plan, *presets, *preparation.plans_for_seeds(workspace, experiment)]
     yield training_stage(workspace, experiment, cases)
     chosen = selection(workspace, experiment, cases)
@@ -159,9 +166,12 @@ def predictions(workspace: Workspace, experiment: Experiment, cases: CaseCounts,
 def results(workspace: Workspace, experiment: Experiment, cases: CaseCounts) -> list[Step]:
     """Submission, evaluation, comparison, report: of the test set where it has labels, else of the cross-validation."""
     folder, raw = workspace.folder, workspace.raw
-    dataset_json = ("-djfile", str(raw / "dataset.json"))
+    of_patients = preparation.patients_files(workspace, experiment)
+    labels = tuple(map(str, experiment.labels))
+    reading = ("-djfile", str(raw / "dataset.json"), *(("-l", *labels) if labels else ()))
+    reading += experiment.patients_words
     final = str(workspace.predictions("final"))
-    comparison, submission = folder / "comparison", folder / "submission.csv"
+    comparison = folder / "comparison"
     compare: tuple[str, ...] = (*our_command("compare"), "-o", str(comparison), "--no_costs")
     compare += workspace.dataset_options(experiment.folds)
     compare += ("-tr", *(f"{model.competitor}={_compared(model)}" for model in experiment.models))
@@ -169,25 +179,52 @@ def results(workspace: Workspace, experiment: Experiment, cases: CaseCounts) -> 
     steps: list[Step] = []
     if cases.test:
         needs.append("postprocess")
-        command: tuple[str, ...] = (*our_command("submission"), "-i", final, "-o", str(submission), *dataset_json)
-        reads = () if experiment.sample is None else (experiment.sample.file,)
-        command += tuple(word for sample in reads for word in ("--sample", str(sample)))
-        output, work = _beside(submission), Work(cases.test)
-        steps.append(Step("submission", command, (), ("postprocess",), reads, output, work))
+        steps += _submission(workspace, experiment, cases)
     if cases.test and cases.test_labels:
         reference = ("-ref", str(raw / "labelsTs"))
+        reads = (raw / "labelsTs", *of_patients)
         evaluated = (folder / "evaluation.json", folder / "evaluation.csv")
-        command = (*our_command("evaluate"), *reference, "-pred", final, "-o", str(evaluated[0]), *dataset_json)
+        command = (*our_command("evaluate"), *reference, "-pred", final, "-o", str(evaluated[0]), *reading)
         output, work = Output(evaluated), Work(cases.test)
-        steps.append(Step("evaluate", command, processes(), ("postprocess",), output=output, work=work))
+        steps.append(Step("evaluate", command, processes(), ("postprocess",), reads, output, work))
         needs += map(prediction_name, experiment.models)
         folders = [f"{model.competitor}={workspace.predictions(model.name)}" for model in experiment.models]
-        compare += (*reference, *dataset_json, "--predictions", *folders, f"best={final}")
+        compare += (*reference, "--predictions", *folders, f"best={final}")
         compared = cases.test
-    work = Work(compared * len(experiment.models))
-    steps.append(Step("compare", compare, processes(), tuple(needs), output=_beside(comparison), work=work))
+    else:
+        reads = of_patients
+    output, work = _beside(comparison), Work(compared * len(experiment.models))
+    steps.append(Step("compare", (*compare, *reading), processes(), tuple(needs), reads, output, work))
     steps.append(page_of(comparison, folder / "report.html"))
     return steps
+
+
+def submission_form(workspace: Workspace, experiment: Experiment) -> SubmissionForm:
+    """The form that is asked for, else the one that fits: run lengths of slices, NIfTI of volumes."""
+    if experiment.submission is not None:
+        return experiment.submission
+    of_volumes = workspace.is_converted and not read_raw_dataset(workspace.raw).is_of_slices
+    return "nii.gz" if of_volumes else "csv"
+
+
+def _submission(workspace: Workspace, experiment: Experiment, cases: CaseCounts) -> list[Step]:
+    form = submission_form(workspace, experiment)
+    if form == "none":
+        return []
+    target = workspace.folder / ("submission.csv" if form == "csv" else "submission")
+    final = str(workspace.predictions("final"))
+    command: tuple[str, ...] = (*our_command("submission"), "-i", final, "-o", str(target))
+    command += ("-djfile", str(workspace.raw / "dataset.json"))
+    command += ("--format", form) if form != "csv" else ()
+    command += ("-l", *map(str, experiment.labels)) if experiment.labels else ()
+    reads: tuple[Path, ...] = ()
+    if form == "csv" and experiment.sample is not None:
+        reads = (experiment.sample.file,)
+        command += ("--sample", str(experiment.sample.file))
+    if form == "nii.gz" and read_raw_dataset(workspace.raw).is_of_slices:
+        reads = preparation.patients_files(workspace, experiment)  # whose slices are stacked
+        command += tuple(word for file in reads for word in ("--patients", str(file)))
+    return [Step("submission", command, (), ("postprocess",), reads, _beside(target), Work(cases.test))]
 
 
 def page_of(comparison: Path, report: Path) -> Step:
@@ -210,6 +247,7 @@ def _prediction(
         + (("--save_probabilities",) if probabilities else ()),
         ("-device", workspace.device, *few),
         needs=tuple(training_name(model, fold) for fold in experiment.folds),
+        reads=(workspace.raw / "imagesTs",),
         output=_beside(target),
         work=Prediction(cases.test * len(experiment.folds), gpu=workspace.on_gpu, trainer=model.trainer),
     )

@@ -1,16 +1,20 @@
 """`nnUNetv2_cipa run`: from a folder to the best model, its predictions, a comparison, a report and a submission."""
 
 import json
+import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import psutil
 import torch
 
 from nnunetv2_cipa.cluster.placement import HERE, Placement, add_cluster_arguments, placement_from
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.fold_checks import number_of_folds, training_patients
+from nnunetv2_cipa.nnunet.folds import NUM_FOLDS
 from nnunetv2_cipa.nnunet.normalizations import add_normalization_argument
 from nnunetv2_cipa.steps import Ledger, Runner, Step, locked
 from nnunetv2_cipa.submission import read_sample
@@ -20,9 +24,17 @@ from nnunetv2_cipa.timing.work import Training, duration
 from nnunetv2_cipa.training.planned import TRAIN_UNTIL
 
 from . import graph
-from .checks import check
+from .checks import check, doubts
 from .estimate import print_estimates
-from .experiment import BestModel, Experiment, add_seeds_argument, distinct_seeds, model_named, read_best_model
+from .experiment import (
+    BestModel,
+    Experiment,
+    SubmissionForm,
+    add_seeds_argument,
+    distinct_seeds,
+    model_named,
+    read_best_model,
+)
 from .trainers import existing, planned
 from .workspace import Workspace, count_cases, find_source, open_workspace
 
@@ -52,7 +64,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("-tr", "--trainers", nargs="+", default=list(TRAINERS), metavar="TRAINER", help=TRAINERS_HELP)
     parser.add_argument(
-        "-f", "--folds", nargs="+", type=int, default=[0, 1, 2, 3, 4], metavar="FOLD", help="default: 0 1 2 3 4"
+        "-f", "--folds", nargs="+", type=int, metavar="FOLD", help="default: all, which are 0 1 2 3 4 mostly"
     )
     add_seeds_argument(parser)
     parser.add_argument(
@@ -72,6 +84,25 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="default here: %(default)s",
     )
     parser.add_argument(
+        "-l",
+        type=int,
+        nargs="+",
+        default=[],
+        metavar="LABEL",
+        help="label values that together are the foreground (default: each of the dataset's, and all together)",
+    )
+    parser.add_argument(
+        "--patients",
+        type=Path,
+        metavar="FILE.json",
+        help="patient of each case, as {case: patient} (default: the dataset's patients.json, else by names)",
+    )
+    parser.add_argument(
+        "--submission",
+        choices=get_args(SubmissionForm),
+        help="run lengths, or masks of slices or of volumes (default: csv for slices, nii.gz for volumes)",
+    )
+    parser.add_argument(
         "--sample", type=Path, metavar="FILE.csv", help="sample submission: ours gets its columns, ids and order"
     )
     add_cluster_arguments(parser)
@@ -81,7 +112,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> None:
     """Run every step that is not done yet, and say what came of it; or, with --dry-run, what is to be done."""
     workspace = open_workspace(arguments.o.resolve(), find_source(arguments.i, arguments.d), arguments.device)
-    experiment, placement = _experiment(arguments), placement_from(arguments)
+    experiment, placement = _experiment(arguments, workspace), placement_from(arguments)
+    check(workspace, experiment)
+    for doubt in doubts(workspace, experiment):
+        print(f"WARNING: {doubt}", file=sys.stderr)
     if arguments.dry_run:
         print_estimates(workspace, experiment, arguments.time_budget, placement.distribute)
         return
@@ -91,18 +125,31 @@ def run(arguments: Namespace) -> None:
     _print_result(workspace, best)
 
 
-def _experiment(arguments: Namespace) -> Experiment:
+def _experiment(arguments: Namespace, workspace: Workspace) -> Experiment:
     trainers = tuple(dict.fromkeys(arguments.trainers))
     if arguments.time_budget is not None:
         trainers = tuple(map(planned, trainers))
     existing([model_named(trainer).trainer for trainer in trainers])
+    patients = None if arguments.patients is None else arguments.patients.resolve()
+    folds = range(_number_of_folds(workspace, patients)) if arguments.folds is None else arguments.folds
     return Experiment(
         trainers,
-        tuple(sorted(set(arguments.folds))),
+        tuple(sorted(set(folds))),
         arguments.normalization,
         distinct_seeds(arguments.seeds),
+        tuple(sorted(set(arguments.l))),
+        patients,
+        arguments.submission,
         None if arguments.sample is None else read_sample(arguments.sample.resolve()),
     )
+
+
+def _number_of_folds(workspace: Workspace, patients_file: Path | None) -> int:
+    """Those that the dataset has or is going to have; five before its conversion."""
+    if not workspace.is_converted:
+        return NUM_FOLDS
+    patients, _ = training_patients(workspace.raw, patients_file)
+    return number_of_folds(workspace.raw, workspace.preprocessed, patients)
 
 
 def run_pipeline(
@@ -206,7 +253,7 @@ def _print_result(workspace: Workspace, best: BestModel) -> None:
     seconds = Ledger(folder / "steps.jsonl").seconds()
     print(f"\nBest in cross-validation: {best}, mean Dice {best.dice:.4f}")
     print(f"Time: {', '.join(f'{name} {duration(taken)}' for name, taken in seconds.items())}")
-    names = ("predictions/final", "submission.csv", "evaluation.json", "comparison", "report.html")
+    names = ("predictions/final", "submission.csv", "submission", "evaluation.json", "comparison", "report.html")
     for path in (folder / name for name in names):
         if path.exists():
             print(path)

@@ -8,16 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from nnunetv2_cipa.dataset_conversion.converters import CaseCounts, Converter, converter_for
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS
+from nnunetv2_cipa.nnunet.raw_dataset import read_raw_dataset
 
 from .experiment import Model
 
 _DATASET_NAME = re.compile(r"Dataset(\d{3})_.+")
-USUAL_PIXELS = 512**2
 FEW_CORES = 4
 FEWER_PAGE_FAULTS = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(10**11)}
 """For the GNU C library: freed memory stays with the process, which will soon want as much again."""
@@ -67,6 +65,11 @@ class Workspace:
     def raw(self) -> Path:
         """The raw data set."""
         return self.nnunet_raw / self.source.dataset
+
+    @property
+    def is_converted(self) -> bool:
+        """Whether the raw data set is there."""
+        return (self.raw / "dataset.json").is_file()
 
     @property
     def preprocessed(self) -> Path:
@@ -173,17 +176,15 @@ def count_cases(workspace: Workspace) -> CaseCounts:
     """The cases of the raw dataset, or, before it is there, those that its conversion is going to give.
 
     Raises:
-        InputError: data to be converted cannot be read.
+        InputError: data to be converted, or the dataset, cannot be read.
     """
-    source, raw = workspace.source, workspace.raw
-    if source.converter is not None and not raw.exists():
+    source = workspace.source
+    if source.converter is not None and not workspace.is_converted:
         return source.converter.count(source.folder)
-    training, test = (sorted((raw / f"images{part}").glob("*_0000.*")) for part in ("Tr", "Ts"))
-    pixels = USUAL_PIXELS
-    if training and training[0].suffix == ".png":
-        with Image.open(training[0]) as image:
-            pixels = image.width * image.height
-    return CaseCounts(len(training), len(test), pixels, test_labels=any((raw / "labelsTs").glob("*")))
+    dataset = read_raw_dataset(workspace.raw)
+    training, test = dataset.training_cases, dataset.test_cases
+    labelled = len(dataset.unlabelled_test_cases) < len(test)
+    return CaseCounts(len(training), len(test), dataset.pixels() if training else 0, test_labels=labelled)
 
 
 def few_cores() -> bool:

@@ -15,10 +15,12 @@ import torch
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.network import VARIANTS
+from nnunetv2_cipa.nnunet.fold_checks import mixed_folds, training_patients
 from nnunetv2_cipa.nnunet.folders import dataset_folder, root_folder
 from nnunetv2_cipa.nnunet.folds import check_folds
 from nnunetv2_cipa.nnunet.normalizations import add_normalization_argument
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS, STOCK_PLANS, read_planned_json, write_plans
+from nnunetv2_cipa.nnunet.raw_changes import refuse_outdated
 from nnunetv2_cipa.nnunet.trainers import find_trainer
 from nnunetv2_cipa.pipeline.experiment import Experiment, add_seeds_argument, distinct_seeds
 from nnunetv2_cipa.pipeline.graph import result_stage, training_stage
@@ -67,6 +69,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-np", type=int, default=4, metavar="N", help="processes, if preprocessing is needed (default: %(default)s)"
     )
+    parser.add_argument(
+        "--patients",
+        type=Path,
+        metavar="FILE.json",
+        help="patient of each case, as {case: patient}, to tell whether folds mix patients (default: the dataset's "
+        "patients.json, else by names)",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace plans of that name")
 
 
@@ -79,6 +88,10 @@ def run(arguments: Namespace) -> None:
         raise InputError(f"{target} is the plan to start from. Choose another -overwrite_plans_name.")
     if target.exists() and not arguments.overwrite:
         raise InputError(f"{target} exists already. Pass --overwrite to replace it.")
+    raw = Path(os.environ.get("nnUNet_raw", ""), folder.name)
+    is_here = (raw / "dataset.json").is_file()  # a machine for training may have the preprocessed data only
+    if is_here:
+        refuse_outdated(raw, folder, arguments.p)
     stock = read_planned_json(folder / f"{arguments.p}.json")
     plans = fitted_plans(stock, arguments.overwrite_plans_name, arguments.tr, arguments.device)
     plans = normalized(plans, arguments.normalization, CONFIGURATION_2D)
@@ -88,6 +101,10 @@ def run(arguments: Namespace) -> None:
     if arguments.time_budget is not None:
         plans = _scheduled(target, plans, arguments, start)
     print(f"\n{target}\n{_summary(plans)}")
+    if is_here:
+        patients, doubts = training_patients(raw, arguments.patients)
+        for doubt in filter(None, [*doubts, mixed_folds(raw, folder, patients)]):
+            print(f"WARNING: {doubt}")
     print(
         f"\nNext: nnUNetv2_train {arguments.d} {CONFIGURATION_2D} FOLD -p {plans['plans_name']} -tr {arguments.tr[0]}"
     )

@@ -33,6 +33,12 @@ def workspace(tmp_path, source):
     return open_workspace(tmp_path / "work", source, "cpu", environment={})
 
 
+def write_dataset_json(folder, file_ending=".png", **labels):
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {"channel_names": {"0": "CT", "1": "PET"}, "labels": {"background": 0, **(labels or {"tumour": 1})}}
+    (folder / "dataset.json").write_text(json.dumps({**content, "file_ending": file_ending}))
+
+
 def write_plan(path: Path, *trainers: str, **schedule) -> None:
     """Write what `nnUNetv2_cipa plan` writes, as far as a run reads it."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,10 +90,12 @@ class FakeExecutor:
     def _raw(self):
         if self.workspace.raw.is_file():
             self.workspace.raw.unlink()
-        for folder in ("imagesTs", *(["labelsTs"] if self.test_labels else [])):
-            (self.workspace.raw / folder).mkdir(parents=True, exist_ok=True)
-            (self.workspace.raw / folder / "a_1_0000.png").touch()
-        (self.workspace.raw / "dataset.json").write_text('{"file_ending": ".png"}')
+        for folder, name in (("imagesTr", "none"), ("labelsTr", "none"), ("imagesTs", "a_1_0000"), ("labelsTs", "a_1")):
+            if folder != "labelsTs" or self.test_labels:
+                (self.workspace.raw / folder).mkdir(parents=True, exist_ok=True)
+                (self.workspace.raw / folder / f"{name}.png").touch()
+        (self.workspace.raw / "imagesTr" / "none.png").unlink()
+        write_dataset_json(self.workspace.raw)
 
     def _splits(self):
         splits = [{"train": ["a_1"], "val": ["b_1", "b_2"]}] * 5

@@ -11,7 +11,7 @@ from nnunetv2_cipa.pipeline.workspace import Source, find_source, open_workspace
 from nnunetv2_cipa.steps import DoneSteps, Output, Writing
 from nnunetv2_cipa.steps.state import sizes
 
-from .conftest import CASES, DATASET, TIMINGS, write_plan
+from .conftest import CASES, DATASET, TIMINGS, write_dataset_json, write_plan
 
 TRAINER = "nnUNetTrainer_planned"
 EXPERIMENT = Experiment((TRAINER,), (0, 1))
@@ -30,16 +30,26 @@ def by_name(workspace, time_budget=None, experiment=EXPERIMENT, **options):
     return {one.step: one for one in estimate(workspace, experiment, time_budget, **options)}
 
 
+def write_raw(folder, training, test):
+    for part, number in (("Tr", training), ("Ts", test)):
+        for kind in ("images", "labels"):
+            (folder / f"{kind}{part}").mkdir(parents=True, exist_ok=True)
+        for case in range(number):
+            for name in (f"images{part}/a_{case}_0000.png", f"labels{part}/a_{case}.png"):
+                Image.new("L", (48, 32)).save(folder / name)
+    write_dataset_json(folder)
+
+
 def do(workspace, *steps):
     """Let the ledger say that steps are done, and make what they would leave."""
     done = DoneSteps(workspace.folder)
     workspace.folder.mkdir(exist_ok=True)
     for step in steps:
         for path in step.output.proof:
-            for part, number in (("imagesTr", 10), ("imagesTs", 2), ("labelsTs", 2)):
-                (path / part).mkdir(parents=True, exist_ok=True)
-                for case in range(number):
-                    Image.new("L", (32, 32)).save(path / part / f"a_{case}_0000.png")
+            if path.name == "dataset.json":
+                write_raw(path.parent, training=10, test=2)
+            else:
+                path.mkdir(parents=True, exist_ok=True)
         key, _ = done.key(step)
         done.ledger.ended(step.name, key, "done", exit_code=0, seconds=77, proof=sizes(step.output.proof))
 
@@ -117,10 +127,7 @@ def test_what_was_measured_and_what_is_done_count_more(converted, capsys):
 
 def test_a_raw_dataset_is_counted(tmp_path):
     folder = tmp_path / DATASET
-    for part, number in (("imagesTr", 5), ("imagesTs", 3)):
-        (folder / part).mkdir(parents=True)
-        for case in range(number):
-            Image.new("L", (48, 32)).save(folder / part / f"a_{case}_0000.png")
+    write_raw(folder, training=5, test=3)
     source = Source(folder, DATASET)
     workspace = open_workspace(tmp_path / "work", source, "cpu", environment={})
     write_plan(workspace.plans_file, TRAINER, num_epochs=50)

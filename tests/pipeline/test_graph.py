@@ -10,7 +10,7 @@ from nnunetv2_cipa.steps import DoneSteps, LocalExecutor, Runner, Writing
 from nnunetv2_cipa.submission import Sample
 from nnunetv2_cipa.timing.work import Schedule
 
-from .conftest import CASES
+from .conftest import CASES, write_dataset_json
 
 OURS, THEIRS = "nnUNetTrainerCIPA", "nnUNetTrainer"
 EXPERIMENT = Experiment((OURS, THEIRS), (0, 1))
@@ -23,7 +23,9 @@ SECOND = Model(OURS, "nnUNetCIPAPlans_seed1")
 def with_labels(workspace):
     for folder in ("imagesTs", "labelsTs"):
         (workspace.raw / folder).mkdir(parents=True)
-        (workspace.raw / folder / "a_0000.png").touch()
+        name = "a_0000.png" if folder == "imagesTs" else "a.png"
+        (workspace.raw / folder / name).touch()
+    write_dataset_json(workspace.raw)
     return workspace
 
 
@@ -87,7 +89,7 @@ def test_nnunet_chooses_among_all_seeds(workspace):
 
 
 def test_two_seeds_of_a_trainer_can_be_the_best_pair(with_labels, tmp_path):
-    (with_labels.raw / "labelsTs" / "a_0000.png").unlink()
+    (with_labels.raw / "labelsTs" / "a.png").unlink()
     steps = by_name(graph.predictions(with_labels, SEEDS, cases(with_labels), best_of(tmp_path, Model(OURS), SECOND)))
     assert list(steps) == [f"predict_{OURS}", f"predict_{OURS}_seed1", "ensemble", "postprocess"]
     command = steps[f"predict_{OURS}_seed1"].command
@@ -113,7 +115,7 @@ def test_a_single_model_needs_none(with_labels, tmp_path):
 
 
 def test_without_labels_only_the_best_is_predicted(with_labels, tmp_path):
-    (with_labels.raw / "labelsTs" / "a_0000.png").unlink()
+    (with_labels.raw / "labelsTs" / "a.png").unlink()
     assert list(
         by_name(graph.predictions(with_labels, EXPERIMENT, cases(with_labels), best_of(tmp_path, Model(OURS))))
     ) == [
@@ -207,3 +209,42 @@ def test_presets_are_compared_under_their_name(with_labels):
     assert f"{name}={name}__2d" in command
     assert f"{name}={name}_seed1__2d" in command
     assert f"{name}={with_labels.predictions(name)}" in command
+
+
+def submission_of(workspace, **changes):
+    steps = by_name(graph.results(workspace, replace(EXPERIMENT, **changes), cases(workspace)))
+    return steps.get("submission")
+
+
+def test_slices_are_submitted_as_run_lengths_and_volumes_as_nifti(with_labels):
+    step = submission_of(with_labels)
+    assert step.output.paths == (with_labels.folder / "submission.csv",)
+    assert "--format" not in step.command
+    write_dataset_json(with_labels.raw, ".nii.gz")
+    for folder, name in (("imagesTs", "a_0000.nii.gz"), ("labelsTs", "a.nii.gz")):
+        (with_labels.raw / folder / name).touch()
+    step = submission_of(with_labels)
+    assert step.output.paths == (with_labels.folder / "submission",)
+    assert words_after(step.command, "--format") == ["nii.gz"]
+
+
+def test_the_form_of_the_submission_can_be_chosen(with_labels):
+    assert submission_of(with_labels, submission="none") is None
+    assert words_after(submission_of(with_labels, submission="png").command, "--format") == ["png"]
+    assert submission_of(with_labels, submission="nii.gz").reads == ()
+    (with_labels.raw / "patients.json").write_text('{"a": "Ada"}')
+    step = submission_of(with_labels, submission="nii.gz")
+    assert step.reads == (with_labels.raw / "patients.json",)
+    assert words_after(step.command, "--patients") == [str(with_labels.raw / "patients.json")]
+
+
+def test_labels_and_patients_reach_all_that_look_at_labels(with_labels, tmp_path):
+    file = tmp_path / "of_patients.json"
+    chosen = replace(EXPERIMENT, labels=(1, 2), patients=file)
+    steps = by_name(graph.results(with_labels, chosen, cases(with_labels)))
+    for name in ("submission", "evaluate", "compare"):
+        assert words_after(steps[name].command, "-l") == ["1", "2"], name
+    for name in ("evaluate", "compare"):
+        assert words_after(steps[name].command, "--patients") == [str(file)], name
+        assert file in steps[name].reads, name
+    assert "-l" not in by_name(graph.results(with_labels, EXPERIMENT, cases(with_labels)))["compare"].command

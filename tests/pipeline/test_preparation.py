@@ -7,7 +7,7 @@ from nnunetv2_cipa.pipeline import preparation
 from nnunetv2_cipa.pipeline.experiment import Experiment
 from nnunetv2_cipa.steps import Ledger
 
-from .conftest import CASES
+from .conftest import CASES, write_dataset_json
 
 OURS, THEIRS = "nnUNetTrainerCIPA", "nnUNetTrainer"
 EXPERIMENT = Experiment((OURS, THEIRS), (0, 1))
@@ -19,10 +19,30 @@ def test_only_what_is_not_in_nnunets_format_is_converted(workspace):
     assert preparation.planning(workspace, CASES).needs == ("convert",)
     given = replace(workspace, source=replace(workspace.source, converter=None))
     assert preparation.conversion(given, CASES) == []
-    assert (preparation.planning(given, CASES).needs, preparation.planning(given, CASES).reads) == (
-        (),
-        (given.source.folder,),
-    )
+    assert preparation.planning(given, CASES).needs == ()
+
+
+def test_planning_is_repeated_for_other_images_labels_and_description_but_not_for_another_test_set(workspace):
+    names = [path.name for path in preparation.planning(workspace, CASES).reads]
+    assert names == ["dataset.json", "imagesTr", "labelsTr"]
+
+
+def test_folds_are_made_by_patient_where_patients_have_several_cases_and_there_are_no_folds(workspace):
+    def steps():
+        ledger = Ledger(workspace.folder / "steps.jsonl")
+        return [step.name for step in preparation.folds_by_patient(workspace, EXPERIMENT, ledger, ("plan",))]
+
+    assert steps() == []
+    write_dataset_json(workspace.raw)
+    (workspace.raw / "imagesTr").mkdir()
+    for case in ("0001_1", "0001_2", "0002_1", "0003_1"):
+        (workspace.raw / "imagesTr" / f"{case}_0000.png").touch()
+    assert steps() == ["plan_folds"]
+    workspace.preprocessed.mkdir(parents=True)
+    (workspace.preprocessed / "splits_final.json").write_text("[]")
+    assert steps() == []
+    Ledger(workspace.folder / "steps.jsonl").started("plan_folds", "key", {}, [])  # then they are ours
+    assert steps() == ["plan_folds"]
 
 
 def test_neither_device_nor_time_change_what_a_step_is(workspace):
@@ -61,12 +81,12 @@ RESENC = Experiment((OURS, "nnUNetTrainer__nnUNetResEncUNetLPlans"), (0,), seeds
 
 def test_nnunet_plans_its_presets(workspace, tmp_path):
     ledger = Ledger(tmp_path / "steps.jsonl")
-    [step] = preparation.presets(workspace, RESENC, ledger)
+    [step] = preparation.presets(workspace, RESENC, ledger, ("plan",))
     assert (step.name, step.needs) == ("plan_nnUNetResEncUNetLPlans", ("plan",))
     assert step.command[1:] == ("-d", "605", "-pl", "nnUNetPlannerResEncL")
     assert step.output.paths == (workspace.preprocessed / "nnUNetResEncUNetLPlans.json",)
-    assert preparation.presets(workspace, RESENC, ledger, planned_already=True)[0].needs == ()
-    assert preparation.presets(workspace, EXPERIMENT, ledger) == []
+    assert preparation.presets(workspace, RESENC, ledger, ("plan_folds",))[0].needs == ("plan_folds",)
+    assert preparation.presets(workspace, EXPERIMENT, ledger, ("plan",)) == []
 
 
 def test_presets_have_seeds_of_their_own(workspace):
@@ -81,6 +101,6 @@ def test_plans_of_the_users_are_not_replaced(workspace, tmp_path):
     workspace.preprocessed.mkdir(parents=True)
     (workspace.preprocessed / "nnUNetResEncUNetLPlans.json").touch()
     with pytest.raises(InputError, match="not made by this run"):
-        preparation.presets(workspace, RESENC, ledger)
+        preparation.presets(workspace, RESENC, ledger, ())
     ledger.started("plan_nnUNetResEncUNetLPlans", "key", {}, [])
-    assert len(preparation.presets(workspace, RESENC, ledger)) == 1
+    assert len(preparation.presets(workspace, RESENC, ledger, ())) == 1

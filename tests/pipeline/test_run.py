@@ -169,7 +169,7 @@ def test_steps_can_be_changed_for_other_places(workspace):
 
 def test_a_planned_dataset_of_the_user_is_not_planned_again(users_workspace):
     users_workspace.preprocessed.mkdir(parents=True)
-    (users_workspace.preprocessed / "nnUNetPlans.json").write_text("{}")
+    (users_workspace.preprocessed / "nnUNetPlans.json").write_text('{"configurations": {}}')
     (users_workspace.preprocessed / "splits_final.json").write_text("[{}, {}]")
     executor, _ = run(users_workspace)
     assert "plan" not in executor.names

@@ -10,7 +10,7 @@ from nnunetv2_cipa.dataset_conversion.converters import CaseCounts
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.pipeline.workspace import Source, count_cases, find_source, open_workspace, stock_command
 
-from .conftest import CASES, CONVERTER, DATASET
+from .conftest import CASES, CONVERTER, DATASET, write_dataset_json
 
 
 def test_nnunets_folders_are_in_the_work_folder(workspace, monkeypatch):
@@ -41,6 +41,8 @@ def test_cases_are_counted_before_the_conversion_and_after_it(workspace):
         (workspace.raw / part).mkdir(parents=True)
         for case, channel in itertools.product(range(number), range(2)):
             Image.new("L", (20, 10)).save(workspace.raw / part / f"a_{case}_{channel:04d}.png")
+    assert count_cases(workspace) == CASES  # it is no dataset yet
+    write_dataset_json(workspace.raw)
     assert count_cases(workspace) == CaseCounts(training=3, test=2, pixels=200, test_labels=False)
     (workspace.raw / "labelsTs").mkdir()
     (workspace.raw / "labelsTs" / "a_0.png").touch()

@@ -85,7 +85,7 @@ def plan_for_cipa(
     """The plan that fits CIPA, this machine and, where given, the seconds that are left."""
     folds, seeds = map(str, experiment.folds), seed_words(experiment.seeds)
     options = ["-device", workspace.device, "-tr", *experiment.classes, "-f", *folds, "--seeds", *seeds]
-    options += [*processes(), *experiment.patients_words]
+    options += [*processes(), *experiment.patients_words, *(["--members"] if experiment.members else [])]
     if seconds is not None:
         options += ["--time-budget", f"{seconds:.0f}s"]
     own_data = (

@@ -65,9 +65,11 @@ def _is_pclt20k(folder: Path) -> bool:
 
 
 def _count_pclt20k(folder: Path) -> CaseCounts:
-    from .source_folder import count_slices
+    from .source_folder import pixels_of, read_faultless_folder
 
-    return count_slices(folder)
+    source = read_faultless_folder(folder)
+    training, test = len(source.train), len(source.test)
+    return CaseCounts(training, test, pixels_of((*source.train, *source.test)[0]), test_labels=test > 0)
 
 
 def _is_petct(folder: Path) -> bool:

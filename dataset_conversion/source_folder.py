@@ -19,7 +19,6 @@ from sklearn.model_selection import GroupShuffleSplit  # type: ignore[import-unt
 
 from nnunetv2_cipa.errors import InputError
 
-from .converters import CaseCounts
 from .problems import Problem, Problems
 from .split_lists import patient_of, read_split_lists
 
@@ -102,22 +101,29 @@ def has_slices(folder: Path) -> bool:
     return any(True for _ in _files(folder))
 
 
-def count_slices(folder: Path) -> CaseCounts:
-    """Count the slices of a folder in PCLT20K's layout, as they will be converted.
+def read_faultless_folder(folder: Path) -> SourceFolder:
+    """Find the slices of a folder, and split them as by default.
 
     Raises:
-        InputError: they cannot be, as far as names tell, or the first image cannot be read.
+        InputError: it cannot be converted, as far as names tell.
     """
     problems = Problems()
     source = read_source_folder(folder, 0, problems)
     problems.refuse(folder)
-    first = (*source.train, *source.test)[0].ct
+    return source
+
+
+def pixels_of(slice_: SliceFiles) -> int:
+    """Number of pixels of a slice's CT.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     try:
-        with Image.open(first) as image:
-            pixels = image.width * image.height
+        with Image.open(slice_.ct) as image:
+            return image.width * image.height
     except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"{first} cannot be read: {error}") from error
-    return CaseCounts(len(source.train), len(source.test), pixels, test_labels=bool(source.test))
+        raise InputError(f"{slice_.ct} cannot be read: {error}") from error
 
 
 def hold_out_patients(patients: Sequence[str], seed: int) -> set[str]:

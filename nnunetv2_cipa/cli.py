@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             arguments = _parser(chosen).parse_args(words)
             arguments.run(arguments)
         finally:
-            sys.stdout.flush()
+            print(end="", flush=True)
     except InputError as error:
         print(f"nnUNetv2_cipa {chosen}: {error}", file=sys.stderr)
     except OSError as error:
@@ -132,7 +132,7 @@ def _is_unread(stream: TextIO) -> bool:
     """Whether a stream writes into a pipe that has been closed at its other end."""
     try:
         file = stream.fileno()
-    except (OSError, ValueError):  # it is no file, as under a test
+    except (AttributeError, OSError, ValueError):  # closed from the start, or no file, as under a test
         return False
     poll = select.poll()
     poll.register(file, 0)

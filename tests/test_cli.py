@@ -4,6 +4,7 @@ import errno
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -93,6 +94,20 @@ def test_a_reader_that_stops_is_no_fault(words, streams):
     assert (done.returncode, done.stdout) == (0, "")
     assert "Broken" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_an_output_that_takes_nothing_is_one_message():
+    command = f'"{sys.executable}" -m nnunetv2_cipa.cli --help > /dev/full'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("nnUNetv2_cipa --help: No space left on device.")
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_output_that_is_closed_is_no_fault():
+    command = f'"{sys.executable}" -m nnunetv2_cipa.cli --help >&-'
+    assert subprocess.run(["sh", "-c", command], capture_output=True, text=True).returncode == 0
 
 
 @pytest.mark.parametrize("words", [[], ["unknown"], ["greet"], ["greet", "Ada", "--unknown"]])

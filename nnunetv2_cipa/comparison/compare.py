@@ -8,15 +8,15 @@ import torch
 from tqdm import tqdm
 
 from nnunetv2_cipa.evaluation.evaluate import add_reading_arguments
-from nnunetv2_cipa.evaluation.label_folders import read_patients
 from nnunetv2_cipa.files import new_folder
 from nnunetv2_cipa.nnunet.images import images_of_labels
+from nnunetv2_cipa.nnunet.patients import find_patients, read_patients
 
-from .comparison import ComparedModel, Comparison, Findings
+from .comparison import ComparedModel, Comparison
 from .costs import measure_costs
 from .curves import read_curves
 from .evaluate_models import ModelSource, References, evaluate_models
-from .figures import summarize
+from .figures import with_findings
 from .model_facts import Costs
 from .published import PUBLISHED
 from .rendering import latex, markdown
@@ -76,17 +76,19 @@ def run(arguments: Namespace) -> None:
         configuration=arguments.c,
         folds=arguments.f,
     )
+    patients = arguments.patients or find_patients(specification.reference)
     references = References(
         specification.reference,
         foreground=arguments.l,
         dataset_json=arguments.djfile,
-        patients=None if arguments.patients is None else read_patients(arguments.patients),
+        patients=None if patients is None else read_patients(patients),
     )
     with new_folder(arguments.o, overwrite=arguments.overwrite) as folder:
         comparison = compare(
             specification,
             references,
             device=None if arguments.no_costs else arguments.device,
+            patients_file=patients,
             num_processes=arguments.np,
         )
         comparison.to_json(folder / "comparison.json")
@@ -98,7 +100,12 @@ def run(arguments: Namespace) -> None:
 
 
 def compare(
-    specification: Specification, references: References, *, device: str | None = None, num_processes: int = 1
+    specification: Specification,
+    references: References,
+    *,
+    device: str | None = None,
+    patients_file: Path | None = None,
+    num_processes: int = 1,
 ) -> Comparison:
     """Evaluate all models, and set them side by side.
 
@@ -106,6 +113,7 @@ def compare(
         specification: The models.
         references: What they are measured against.
         device: Where the networks' costs are measured; None leaves costs out.
+        patients_file: That names the patients of `references`; None where they are read from names.
         num_processes: How many cases are measured at a time.
 
     Raises:
@@ -118,23 +126,19 @@ def compare(
         ComparedModel(source.name, runs[source.name], costs.get(source.name), curves[source.name])
         for source in specification.sources
     )
-    settings = Settings()
-    means, differences = summarize(models, settings)
-    per_label = {
-        name: Findings(*summarize([model.of_label(name) for model in models], settings))
-        for name in models[0].evaluation.per_label
-    }
-    return Comparison(
-        dataset_name=specification.dataset_name,
-        reference=str(specification.reference),
-        images=images_of_labels(specification.reference, specification.dataset_name),
-        models=models,
-        means=means,
-        differences=differences,
-        published=PUBLISHED,
-        settings=settings,
-        created=datetime.now().astimezone().isoformat(timespec="seconds"),
-        per_label=per_label,
+    return with_findings(
+        Comparison(
+            dataset_name=specification.dataset_name,
+            reference=str(specification.reference),
+            images=images_of_labels(specification.reference, specification.dataset_name),
+            models=models,
+            means={},
+            differences=(),
+            published=PUBLISHED,
+            settings=Settings(),
+            created=datetime.now().astimezone().isoformat(timespec="seconds"),
+            patients_file=None if patients_file is None else str(patients_file),
+        )
     )
 
 

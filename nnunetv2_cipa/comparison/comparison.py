@@ -121,6 +121,7 @@ class Comparison:
         settings: How intervals were made.
         created: Date and time, ISO 8601.
         per_label: What follows for each label by itself, by its name; empty where there is but one.
+        patients_file: That names the patients; None where they were read from the names of the cases.
     """
 
     dataset_name: str
@@ -133,6 +134,7 @@ class Comparison:
     settings: Settings
     created: str
     per_label: dict[str, Findings] = field(default_factory=dict)
+    patients_file: str | None = None
 
     @cached_property
     def labels(self) -> tuple[int, ...]:
@@ -166,6 +168,7 @@ class Comparison:
             "settings": asdict(self.settings),
             "created": self.created,
             **asdict(Findings(self.means, self.differences)),
+            "patients_file": self.patients_file,
             "per_label": {name: asdict(findings) for name, findings in self.per_label.items()},
             "published": [asdict(row) for row in self.published],
             "models": [_model_content(model) for model in self.models],

@@ -30,7 +30,14 @@ class ModelSource:
 
 @dataclass(frozen=True)
 class References:
-    """What predictions are measured against, as `evaluation.evaluate_folders` takes it."""
+    """What predictions are measured against, as `evaluation.evaluate_folders` takes it.
+
+    Attributes:
+        folder: Of label files.
+        foreground: Label values that together are the foreground.
+        dataset_json: The dataset's.
+        patients: Patient of each case; None reads them from the names of all references.
+    """
 
     folder: Path
     foreground: Sequence[int] | None = None

@@ -1,18 +1,51 @@
 """What follows from the models' evaluations: each model's figures, and each pair's differences."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from nnunetv2_cipa.evaluation import MEASURES, Measure
+from nnunetv2_cipa.evaluation import MEASURES, Evaluation, Measure
 from nnunetv2_cipa.evaluation.overlap import Numbers
 
-from .comparison import ComparedModel, PairedDifference
+from .comparison import ComparedModel, Comparison, Findings, PairedDifference
 from .statistics import Interval, Settings, bootstrap_interval, holm, mean_interval, paired_test
+
+
+def with_findings(comparison: Comparison) -> Comparison:
+    """The comparison with all that follows from its models' evaluations, of all labels together and of each."""
+    models, settings = comparison.models, comparison.settings
+    means, differences = summarize(models, settings)
+    per_label = {
+        name: Findings(*summarize([model.of_label(name) for model in models], settings))
+        for name in models[0].evaluation.per_label
+    }
+    return replace(comparison, means=means, differences=differences, per_label=per_label)
+
+
+def regrouped(comparison: Comparison, patients: Mapping[str, str], file: Path) -> Comparison:
+    """The comparison with other patients.
+
+    Args:
+        comparison: Of the same cases.
+        patients: Patient of each case.
+        file: That names them.
+    """
+
+    def regroup(evaluation: Evaluation) -> Evaluation:
+        cases = tuple(replace(case, patient=patients[case.identifier]) for case in evaluation.cases)
+        per_label = {name: regroup(of_label) for name, of_label in evaluation.per_label.items()}
+        return replace(evaluation, cases=cases, per_label=per_label)
+
+    models = tuple(
+        replace(model, runs=tuple(replace(run, evaluation=regroup(run.evaluation)) for run in model.runs))
+        for model in comparison.models
+    )
+    return with_findings(replace(comparison, models=models, patients_file=str(file)))
 
 
 def summarize(

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from itertools import combinations
 
+from nnunetv2_cipa.evaluation.patients import remark_on_patients
+
 from .comparison import Comparison
 from .difference_tables import pair_table
 from .figure_tables import figure_table, run_table
@@ -47,9 +49,17 @@ def description(comparison: Comparison) -> list[str]:
     return [
         f"{cases} cases of {patients} patients, foreground {list(comparison.labels)}.",
         *(f"{name} by itself: foreground {list(of_label.labels)}." for name, of_label in evaluation.per_label.items()),
+        patients_sentence(comparison),
         f"References: {comparison.reference}.",
         *(f"{model.name}: {run.source}." for model in comparison.models for run in model.runs),
         f"Brackets hold {100 * settings.confidence:.0f} % confidence intervals: BCa bootstrap, {settings.resamples:,} "
         f"samples of patients, seed {settings.seed}.",
         f"Made on {comparison.created}.",
     ]
+
+
+def patients_sentence(comparison: Comparison) -> str:
+    """Where the patients come from, and what is doubtful about that."""
+    if comparison.patients_file is not None:
+        return f"Patients: {comparison.patients_file}."
+    return remark_on_patients(comparison.models[0].evaluation, None)

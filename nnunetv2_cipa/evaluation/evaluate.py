@@ -8,11 +8,12 @@ from nnunetv2.configuration import default_num_processes
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_file
+from nnunetv2_cipa.nnunet.patients import find_patients, read_patients
 
 from .evaluation import Evaluation
 from .folders import evaluate_folders
-from .label_folders import read_patients
 from .measures import Level, of_level
+from .patients import remark_on_patients
 from .wording import heading, shown
 
 
@@ -54,7 +55,8 @@ def add_reading_arguments(parser: ArgumentParser) -> None:
         "--patients",
         type=Path,
         metavar="FILE.json",
-        help="patient of each case, as {case: patient} (default: a case's name up to the first underscore)",
+        help="patient of each case, as {case: patient} (default: patients.json beside the dataset.json of -ref, else "
+        "by the cases' names)",
     )
 
 
@@ -82,11 +84,8 @@ def run(arguments: Namespace) -> None:
         evaluation.to_json(json_file)
         evaluation.to_csv(csv_file)
     print(f"\n{summary(evaluation)}\n\n{output}\n{table}")
-    if arguments.patients is None and len(evaluation.patients) == 1 < len(evaluation.cases):
-        print(
-            f"\nAll cases were taken for one patient's, {evaluation.patients[0].identifier}, as their names are the "
-            "same up to the first underscore. If they are not, give the patient of each with --patients."
-        )
+    if remark := remark_on_patients(evaluation, arguments.patients or find_patients(arguments.ref)):
+        print(f"\n{remark}")
 
 
 def summary(evaluation: Evaluation) -> str:

@@ -34,7 +34,8 @@ def evaluate_folders(
         foreground: Label values that together are the foreground; by default all of the dataset's, and if these are
             several, each by itself too. Without a dataset.json 1.
         dataset_json: The dataset's; by default the one in `prediction`, else the one beside `reference`.
-        patients: Patient of each case; by default the text of its identifier before the first underscore.
+        patients: Patient of each case; by default what patients.json beside the dataset.json of `reference` says, and
+            without that file what the names of all references do.
         allow_missing: Leave out references without a prediction, for the validation folder of one fold.
         num_processes: How many cases are measured at a time. From 2 on, a script that calls this needs the usual
             `if __name__ == "__main__":`.

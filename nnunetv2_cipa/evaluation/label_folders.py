@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.patients import find_patients, patients_of
 
 from .label_images import Labels
 
@@ -84,7 +85,8 @@ def find_pairs(
         reference: Folder of label files.
         prediction: Folder of predictions.
         ending: Of the file names; other files are not looked at.
-        patients: Patient of each case; by default the text of its identifier before the first underscore.
+        patients: Patient of each case; by default what patients.json beside the dataset.json of `reference` says, and
+            without that file what the names of all references do.
         allow_missing: Leave out references without a prediction, for the validation folder of one fold.
 
     Returns:
@@ -100,7 +102,9 @@ def find_pairs(
     missing = [] if allow_missing else sorted(references.keys() - predictions, key=natural_order)
     extra = sorted(predictions.keys() - references, key=natural_order)
     paired = sorted(predictions.keys() & references, key=natural_order)
-    homeless = [] if patients is None else [case for case in paired if case not in patients]
+    if patients is None:
+        patients = patients_of(references, find_patients(reference))
+    homeless = [case for case in paired if case not in patients]
     lines = [
         line
         for what, cases in (
@@ -114,32 +118,12 @@ def find_pairs(
     if lines:
         hint = ["Cases without a prediction can be left out with --chill."] if missing else []
         raise InputError("\n".join(["References and predictions must be of the same cases.", *hint, *lines]))
-    return [
-        Pair(case, patient_of(case) if patients is None else patients[case], references[case], predictions[case])
-        for case in paired
-    ]
-
-
-def patient_of(identifier: str) -> str:
-    """The text before the first underscore, as PCLT20K's slices are named."""
-    return identifier.partition("_")[0]
+    return [Pair(case, patients[case], references[case], predictions[case]) for case in paired]
 
 
 def natural_order(identifier: str) -> list[tuple[int, str]]:
     """Sort key that takes numbers as numbers: `0001_9` before `0001_10`."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", identifier)]
-
-
-def read_patients(file: Path) -> dict[str, str]:
-    """Read a JSON file that gives each case identifier its patient.
-
-    Raises:
-        InputError: it is not there, or is something else.
-    """
-    patients = _read_json(file)
-    if not all(isinstance(patient, str) for patient in patients.values()):
-        raise InputError(f'{file} must give each case identifier its patient, as in {{"case_1": "Ada"}}.')
-    return patients
 
 
 def _read_json(file: Path) -> dict[str, Any]:

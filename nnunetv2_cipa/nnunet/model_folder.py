@@ -9,7 +9,8 @@ from nnunetv2_cipa.errors import InputError
 
 from .folders import root_folder
 
-CHECKPOINTS = ("checkpoint_final.pth", "checkpoint_latest.pth")
+FINAL_CHECKPOINT, LATEST_CHECKPOINT = "checkpoint_final.pth", "checkpoint_latest.pth"
+"""Of a fold that was trained to its end, and of one that was not; both in the fold's folder."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class ModelFolder:
         """
         found: dict[str, Path] = {}
         for fold in self.folds:
-            candidates = [self.folder / f"fold_{fold}" / name for name in CHECKPOINTS]
+            candidates = [self.folder / f"fold_{fold}" / name for name in (FINAL_CHECKPOINT, LATEST_CHECKPOINT)]
             found[fold] = next(filter(Path.is_file, candidates), candidates[0])
         missing = [str(file) for file in found.values() if not file.is_file()]
         if missing:

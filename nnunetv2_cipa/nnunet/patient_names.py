@@ -2,7 +2,7 @@
 
 A name without what marks a part of a patient at its end is its patient's. Such marks are a slice (`_slice_009`,
 `_z12`), the date of a study with all that follows, a visit or an image (`_ses-02`, `_frame01`), words that patients
-share (`_ED`, `_ES`), and a last number or hash (`0001_17`). A last number is the patient's own where no other is left
+share (`_ED`, `_T1`), and a last number or hash (`0001_17`). A last number is the patient's own where no other is left
 without it (`case_001`, `CHUM-001`), or where what is left is the same for all and no number by itself: a dataset's
 name, as in `BraTS2021_00017`.
 """
@@ -28,7 +28,7 @@ _PART = re.compile(
     )\d+(?![0-9A-Za-z])""",
     re.IGNORECASE | re.VERBOSE,
 )
-_WORD_AT_END = re.compile(r"(?P<rest>.+?)[_ -]+(?P<tail>[A-Za-z]+)")
+_WORD_AT_END = re.compile(r"(?P<rest>.+?)[_ -]+(?P<tail>[A-Za-z]+|[A-Za-z][A-Za-z0-9]{1,3})")
 _NUMBER_AT_END = re.compile(r"(?P<rest>.+?)(?P<separator>[_ -]+)(?P<tail>[0-9]+)")
 _HASH_AT_END = re.compile(r"(?P<rest>.+?)[_ -]+(?P<tail>[0-9a-f]{6,})")
 _NUMBER_OR_HASH = re.compile(r"[0-9]+|[0-9a-fA-F]{6,}")
@@ -96,12 +96,16 @@ def _without_shared_words(names: Iterable[str]) -> dict[str, str]:
     shortened = {name: name for name in names}
     while True:
         matches = {name: _WORD_AT_END.fullmatch(text) for name, text in shortened.items()}
-        found = {name: match for name, match in matches.items() if match and _identifies(match["rest"])}
+        found = {name: match for name, match in matches.items() if match and _is_shared(match)}
         words = {match["tail"] for match in found.values()}
         rests = {match["rest"] for match in found.values()}
         if not found or len(words) > len(rests):
             return shortened
         shortened |= {name: match["rest"] for name, match in found.items()}
+
+
+def _is_shared(match: re.Match[str]) -> bool:
+    return _identifies(match["rest"]) and not _NUMBERED_PATIENT.fullmatch(match["tail"])
 
 
 def _without_last_number(name: str) -> str | None:

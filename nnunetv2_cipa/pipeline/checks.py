@@ -11,7 +11,7 @@ from nnunetv2_cipa.nnunet.plans import STOCK_PLANS
 from nnunetv2_cipa.nnunet.raw_changes import refuse_outdated
 from nnunetv2_cipa.nnunet.raw_dataset import RawDataset, read_raw_dataset
 from nnunetv2_cipa.steps import Ledger
-from nnunetv2_cipa.submission.sample import Sample, in_order
+from nnunetv2_cipa.submission.sample import SampleSubmission, empty_mask_of, in_order
 
 from .experiment import Experiment
 from .graph import submission_form
@@ -57,15 +57,17 @@ def doubts(workspace: Workspace, experiment: Experiment) -> Iterator[str]:
             yield from filter(None, [mixed_folds(raw, preprocessed, patients)])
 
 
-def check_sample(dataset: RawDataset, sample: Sample) -> None:
+def check_sample(dataset: RawDataset, sample: SampleSubmission) -> None:
     """Make sure that a sample submission has the cases of the test set.
 
     Raises:
-        InputError: there is no test set, or its cases are others; every difference is named.
+        InputError: there is no test set, or its cases are others (every difference is named), or the sample does not
+            tell how empty masks are written.
     """
     if not (cases := dataset.test_cases):
         raise InputError(f"{dataset.folder} has no test images, so there is nothing to submit. Leave --sample out.")
     in_order(cases, sample)
+    empty_mask_of(sample)
 
 
 def _check_folders(workspace: Workspace) -> None:

@@ -10,7 +10,7 @@ from typing import Literal
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.nnunet.normalizations import Normalization
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS, PRESETS
-from nnunetv2_cipa.submission import Sample
+from nnunetv2_cipa.submission import SampleSubmission
 
 UNSEEDED = "none"
 SubmissionForm = Literal["csv", "png", "nii.gz", "none"]
@@ -74,7 +74,7 @@ class Experiment:
     labels: tuple[int, ...] = ()
     patients: Path | None = None
     submission: SubmissionForm | None = None
-    sample: Sample | None = None
+    sample: SampleSubmission | None = None
     members: bool = False
     tuned_for: str | None = None
 

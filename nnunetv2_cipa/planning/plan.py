@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.memory import available_memory
 from nnunetv2_cipa.network import VARIANTS
 from nnunetv2_cipa.nnunet.fold_checks import mixed_folds, training_patients
 from nnunetv2_cipa.nnunet.folders import dataset_folder, root_folder
@@ -28,9 +29,10 @@ from nnunetv2_cipa.pipeline.workspace import Source, Workspace, count_cases
 from nnunetv2_cipa.timing.budget import choose_schedule, duration_argument
 from nnunetv2_cipa.timing.measuring import measure, timings_content
 from nnunetv2_cipa.timing.work import Schedule, Times, Timings, Work, duration
+from nnunetv2_cipa.training.modalities import modality_channels
 from nnunetv2_cipa.training.nnUNetTrainerCIPA import nnUNetTrainerCIPA
 
-from .fit import SMALLEST_BATCH, available_memory, fit_to_memory
+from .fit import SMALLEST_BATCH, fit_to_memory
 from .normalization import normalized
 
 
@@ -83,7 +85,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    """Make the plan, preprocess where the stock plan's data cannot be shared, measure, and print what came of it."""
+    """Make the plan, preprocess where the stock plan's data cannot be shared, measure, and print what came of it.
+
+    For CIPA the order of CT and PET is checked first, before a thousand studies are preprocessed and trained on.
+    """
     start = time.monotonic()
     folder = dataset_folder("nnUNet_preprocessed", arguments.d)
     target = folder / f"{arguments.overwrite_plans_name}.json"
@@ -97,6 +102,10 @@ def run(arguments: Namespace) -> None:
         refuse_outdated(raw, folder, arguments.p)
     stock = read_planned_json(folder / f"{arguments.p}.json")
     plans = fitted_plans(stock, arguments.overwrite_plans_name, arguments.tr, arguments.device)
+    if "variant" in plans["cipa"]:
+        intensities = stock["foreground_intensity_properties_per_channel"]
+        for doubt in modality_channels(read_planned_json(folder / "dataset.json"), intensities).doubts:
+            print(f"WARNING: {doubt}")
     plans = normalized(plans, arguments.normalization, CONFIGURATION_2D)
     write_plans(target, plans, overwrite=True)
     if _data_identifier(plans) != _data_identifier(stock):

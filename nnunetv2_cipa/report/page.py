@@ -15,6 +15,7 @@ from nnunetv2_cipa import __version__
 from nnunetv2_cipa.comparison import Comparison
 from nnunetv2_cipa.comparison.difference_tables import COLUMNS, difference_notes
 from nnunetv2_cipa.comparison.model_tables import costs_table, published_table, training_table
+from nnunetv2_cipa.comparison.tables import patients_sentence
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.evaluation.wording import UNDEFINED
 from nnunetv2_cipa.files import new_file, new_folder
@@ -103,6 +104,7 @@ def _html(comparison: Comparison, trust: TrustSection | None, folder: str | None
         comparison=comparison,
         views=views,
         models=[(model.name, number % MOST_COLOURS) for number, model in enumerate(models)],
+        patients_sentence=patients_sentence(comparison),
         several_runs=any(len(model.runs) > 1 for model in models),
         difference_columns=COLUMNS,
         difference_notes=difference_notes(comparison),

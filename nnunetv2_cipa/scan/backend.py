@@ -42,6 +42,10 @@ class Backend(ABC):
     def supports(self, device: torch.device, dtype: torch.dtype) -> bool:
         """Whether tensors on `device` can be scanned in the compute dtype `dtype` (float32 or float64)."""
 
+    def by_name_only(self, device: torch.device) -> bool:
+        """Whether this backend is never chosen for tensors on `device` unless it is asked for."""
+        return False
+
     @abstractmethod
     def selective_scan(
         self,

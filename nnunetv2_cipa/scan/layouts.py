@@ -4,6 +4,7 @@ A map (H, W) is scanned in the orders of VMamba's cross-scan (https://arxiv.org/
 column by column, 2 is 0 and 3 is 1 backwards. One direction is order 0 alone; for W = 1 that is a plain sequence.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
@@ -183,3 +184,19 @@ def to_maps(sequences: Tensor, height: int, width: int) -> list[Tensor]:
         else sequence.unflatten(0, (height, width)).permute(2, 0, 1, 3)
         for k, sequence in enumerate(forwards)
     ]
+
+
+def uniform_positions(tensor: Tensor) -> Tensor:
+    """The tensor (B, H, W, ...) if one stride leads from each position to the next and its last axis is dense."""
+    uniform = math.prod(tensor.shape[:3]) <= 1 or all(
+        tensor.shape[axis] == 1 or tensor.stride(axis) == math.prod(tensor.shape[axis + 1 : 3]) * stride
+        for stride in (position_stride(tensor),)
+        for axis in range(3)
+    )
+    dense = tensor.shape[-1] <= 1 or tensor.stride(-1) == 1
+    return tensor if uniform and dense else tensor.contiguous()
+
+
+def position_stride(tensor: Tensor) -> int:
+    """The stride from one position of (B, H, W, ...) to the next: that of the innermost axis with several."""
+    return next((tensor.stride(axis) for axis in (2, 1, 0) if tensor.shape[axis] != 1), 0)

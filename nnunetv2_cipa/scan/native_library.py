@@ -6,12 +6,12 @@ It knows nothing of torch: it is given addresses and strides, so that one build 
 import ctypes
 import functools
 import importlib.util
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from nnunetv2_cipa.scan.layouts import position_stride, uniform_positions
 from nnunetv2_cipa.scan.operators import Scan
 
 LIBRARY = "nnunetv2_cipa.scan._native"
@@ -75,7 +75,7 @@ class _Inputs:
 
     def __init__(self, scan: Scan) -> None:
         x, delta, A, B, C, D, delta_bias, delta_weight, softplus = scan
-        x, B, C = (_by_position(tensor.float()) for tensor in (x, B, C))
+        x, B, C = (uniform_positions(tensor.float()) for tensor in (x, B, C))
         A, D, delta_bias = (tensor.float().contiguous() for tensor in (A, D, delta_bias))
         batch, height, width, channels = x.shape
         directions, _, states = A.shape
@@ -83,9 +83,9 @@ class _Inputs:
             delta, rank = delta.float().contiguous(), 0
             delta_position, delta_direction = channels, x.numel()
         else:
-            delta, delta_weight = _by_position(delta.float()), delta_weight.float().contiguous()
+            delta, delta_weight = uniform_positions(delta.float()), delta_weight.float().contiguous()
             rank = delta_weight.shape[-1]
-            delta_position, delta_direction = _position_stride(delta), delta.stride(3)
+            delta_position, delta_direction = position_stride(delta), delta.stride(3)
         self.tensors = (x, delta, A, B, C, D, delta_bias, delta_weight)
         self.addresses = _addresses(self.tensors)
         self.sizes = (ctypes.c_int64 * 16)(
@@ -96,32 +96,16 @@ class _Inputs:
             states,
             directions,
             rank,
-            _position_stride(x),
+            position_stride(x),
             delta_position,
             delta_direction,
-            _position_stride(B),
+            position_stride(B),
             B.stride(3),
-            _position_stride(C),
+            position_stride(C),
             C.stride(3),
             softplus,
             torch.get_num_threads(),
         )
-
-
-def _by_position(tensor: Tensor) -> Tensor:
-    """The tensor (B, H, W, ...) if one stride leads from each position to the next and its last axis is dense."""
-    uniform = math.prod(tensor.shape[:3]) <= 1 or all(
-        tensor.shape[axis] == 1 or tensor.stride(axis) == math.prod(tensor.shape[axis + 1 : 3]) * stride
-        for stride in (_position_stride(tensor),)
-        for axis in range(3)
-    )
-    dense = tensor.shape[-1] <= 1 or tensor.stride(-1) == 1
-    return tensor if uniform and dense else tensor.contiguous()
-
-
-def _position_stride(tensor: Tensor) -> int:
-    """The stride from one position of (B, H, W, ...) to the next: that of the innermost axis with several."""
-    return next((tensor.stride(axis) for axis in (2, 1, 0) if tensor.shape[axis] != 1), 0)
 
 
 def _addresses(tensors: Sequence[Tensor | None]) -> ctypes.Array[ctypes.c_void_p]:

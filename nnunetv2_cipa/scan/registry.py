@@ -10,11 +10,12 @@ from nnunetv2_cipa.scan.backend import Backend
 from nnunetv2_cipa.scan.cpu_backend import CpuBackend
 from nnunetv2_cipa.scan.mamba_ssm_backend import MambaSsmBackend
 from nnunetv2_cipa.scan.torch_backend import TorchBackend
+from nnunetv2_cipa.scan.triton_backend import TritonBackend
 
 ENVIRONMENT_VARIABLE = "NNUNETV2_CIPA_SCAN"
 
 # In order of preference: the first that is available and supports the tensors is chosen.
-BACKENDS: tuple[Backend, ...] = (MambaSsmBackend(), CpuBackend(), TorchBackend())
+BACKENDS: tuple[Backend, ...] = (MambaSsmBackend(), CpuBackend(), TritonBackend(), TorchBackend())
 
 
 def backend_status() -> dict[str, str | None]:
@@ -53,7 +54,9 @@ def _find_index(device: torch.device, dtype: torch.dtype, name: str | None) -> i
         return next(
             index
             for index, backend in enumerate(BACKENDS)
-            if backend.supports(device, dtype) and backend.unavailable_reason() is None
+            if not backend.by_name_only(device)
+            and backend.supports(device, dtype)
+            and backend.unavailable_reason() is None
         )
     names = [backend.name for backend in BACKENDS]
     if name not in names:

@@ -49,7 +49,7 @@ def find_predictions(
 
     Args:
         folder: Label files in any format that nnU-Net reads; other files are not looked at.
-        foreground: Label values that together are the foreground; by default the dataset's only one.
+        foreground: Label values that together are the foreground; by default all of the dataset's.
         dataset_json: The dataset's; by default the one that nnU-Net has put into the folder. Without any, the files'
             ending tells, and the foreground is 1.
 

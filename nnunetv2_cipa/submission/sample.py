@@ -10,7 +10,7 @@ from nnunetv2_cipa.errors import InputError
 
 
 @dataclass(frozen=True)
-class Sample:
+class SampleSubmission:
     """A CSV file, read whole.
 
     Attributes:
@@ -33,7 +33,7 @@ class Sample:
         return [row[self.id_column] for row in self.rows]
 
 
-def read_sample(file: Path, columns: tuple[str, str] | None = None) -> Sample:
+def read_sample(file: Path, columns: tuple[str, str] | None = None) -> SampleSubmission:
     """Read a sample submission.
 
     Args:
@@ -56,12 +56,12 @@ def read_sample(file: Path, columns: tuple[str, str] | None = None) -> Sample:
     names = columns or (header[0], header[-1])
     if len(header) < 2 or names[0] == names[1] or not set(names) <= set(header):
         raise InputError(f"{file} must have a column of ids and one of masks. Its columns: {', '.join(header)}.")
-    sample = Sample(file, header, tuple(rows), header.index(names[0]), header.index(names[1]))
+    sample = SampleSubmission(file, header, tuple(rows), header.index(names[0]), header.index(names[1]))
     _refuse_several_rows(sample)
     return sample
 
 
-def empty_mask_of(sample: Sample) -> str:
+def empty_mask_of(sample: SampleSubmission) -> str:
     """What the sample has for a mask without foreground: the one text in it that is no list of runs, such as -1.
 
     Returns:
@@ -88,7 +88,7 @@ def _is_runs(text: str) -> bool:
     return bool(words) and len(words) % 2 == 0 and all(map(str.isdecimal, words)) and "0" not in words[1::2]
 
 
-def _refuse_several_rows(sample: Sample) -> None:
+def _refuse_several_rows(sample: SampleSubmission) -> None:
     twice = [identifier for identifier, number in Counter(sample.ids).items() if number > 1]
     if not twice:
         return
@@ -103,7 +103,7 @@ def _refuse_several_rows(sample: Sample) -> None:
     raise InputError("\n".join(lines))
 
 
-def in_order(ids: Iterable[str], sample: Sample) -> list[str]:
+def in_order(ids: Iterable[str], sample: SampleSubmission) -> list[str]:
     """The ids in the sample's order.
 
     Raises:
@@ -128,7 +128,7 @@ def _hint(ids: Iterable[str], expected: Iterable[str]) -> str:
     return ""
 
 
-def check_rows(columns: Sequence[str], ids: Sequence[str], sample: Sample) -> None:
+def check_rows(columns: Sequence[str], ids: Sequence[str], sample: SampleSubmission) -> None:
     """Make sure that a submission has the sample's columns and ids, in the same order.
 
     Raises:

@@ -32,7 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "stacked (default: %(default)s)",
     )
     parser.add_argument(
-        "-l", type=int, nargs="+", metavar="LABEL", help="foreground labels (default: the dataset's only one)"
+        "-l", type=int, nargs="+", metavar="LABEL", help="foreground labels (default: all of the dataset's)"
     )
     parser.add_argument("-djfile", type=Path, metavar="FILE", help="dataset.json (default: that in the folder)")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier submission")
@@ -68,6 +68,9 @@ def run(arguments: Namespace) -> None:
     """Write the submission and say where it is."""
     _refuse_options_of_other_formats(arguments)
     predictions = find_predictions(arguments.i, arguments.l, arguments.djfile)
+    if arguments.l is None and len(predictions.label_format.labels.foreground) > 1:
+        labels = ", ".join(map(str, predictions.label_format.labels.foreground))
+        print(f"The foreground is that of the labels {labels} together (-l LABEL for one of them)")
     output: Path = arguments.o
     if arguments.format == "csv":
         layout = _layout(arguments)

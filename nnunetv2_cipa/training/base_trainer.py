@@ -8,11 +8,17 @@ import numpy as np
 import torch
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
+from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.patients import REMEDY, find_patients, mixing, patients_of
+
 NNUNET_DEVICE = torch.device("cuda")
+_NAMED = 3
 
 
 class BaseTrainer(nnUNetTrainer):
     """nnU-Net's trainer with a declared schedule, the plan's seed, and checkpoints that are whole or not there.
+
+    Where a fold has cases of one patient in training and validation, the log says so.
 
     Where the plan has a seed (`"seed": 1`, as `nnUNetv2_cipa plan_seed` writes it), the training process draws its
     random numbers from it: the initial weights, DropPath and whatever else is drawn in this process; nnU-Net's
@@ -53,6 +59,30 @@ class BaseTrainer(nnUNetTrainer):
         if seed is not None:
             seed_this_process(seed, self.current_epoch, self.local_rank)
         super().on_train_start()
+
+    def get_tr_and_val_datasets(self) -> tuple[Any, Any]:
+        """Split as nnU-Net does, and warn where that puts a patient's cases on both sides."""
+        training, validation = super().get_tr_and_val_datasets()
+        if self.fold != "all":
+            for warning in self._warnings_of_split(list(training.identifiers), list(validation.identifiers)):
+                self.print_to_log_file(f"WARNING: {warning}")
+        return training, validation
+
+    def _warnings_of_split(self, training: list[str], validation: list[str]) -> list[str]:
+        file = find_patients(Path(self.preprocessed_dataset_folder_base))
+        try:
+            patients = patients_of([*training, *validation], file)
+        except InputError as error:
+            return [f"Whether patients are in training and validation cannot be told. {error}"]
+        mixed = mixing([{"train": training, "val": validation}], patients).get(0, [])
+        if not mixed:
+            return []
+        more = f" and {len(mixed) - _NAMED} more" if len(mixed) > _NAMED else ""
+        source = f"They are known by {file}." if file else f"They are known by the names of the cases. {REMEDY}"
+        return [
+            f"Patients with cases in training and in validation: {', '.join(mixed[:_NAMED])}{more}. The validation "
+            f"will look better than it is; nnUNetv2_cipa run makes folds of whole patients. {source}"
+        ]
 
     def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple[Any, ...]:
         """Configure augmentation as nnU-Net does, and inference as `mirrored_prediction` says."""

@@ -17,7 +17,7 @@ from nnunetv2_cipa.network import CIPA, MODALITIES, VariantName
 from nnunetv2_cipa.network.recomputed import set_recompute
 from nnunetv2_cipa.training.base_trainer import NNUNET_DEVICE, BaseTrainer
 from nnunetv2_cipa.training.memory import should_recompute
-from nnunetv2_cipa.training.modalities import channel_order
+from nnunetv2_cipa.training.modalities import modality_channels
 from nnunetv2_cipa.training.optimization import CosineSchedule, parameter_groups
 
 
@@ -52,7 +52,9 @@ class nnUNetTrainerCIPA(BaseTrainer):
         device: torch.device = NNUNET_DEVICE,
     ) -> None:
         _require_2d(PlansManager(plans).get_configuration(configuration), configuration)
-        self.channel_order = channel_order(dataset_json)
+        self.modality_channels = modality_channels(
+            dataset_json, plans.get("foreground_intensity_properties_per_channel")
+        )
         super().__init__(plans, configuration, fold, dataset_json, device)
         self.initial_lr, self.weight_decay = type(self).initial_lr, type(self).weight_decay  # not nnU-Net's
         self.enable_deep_supervision = False
@@ -85,11 +87,15 @@ class nnUNetTrainerCIPA(BaseTrainer):
         """
         super().on_train_start()
         network = self._bare_network()
-        network.channel_order.copy_(torch.tensor(self.channel_order))
+        network.channel_order.copy_(torch.tensor(self.modality_channels.order))
         recompute = should_recompute(self.variant, self.batch_size, self.configuration_manager.patch_size, self.device)
         set_recompute(network, recompute)
-        order = ", ".join(f"{name} is channel {n}" for name, n in zip(MODALITIES, self.channel_order, strict=True))
+        order = ", ".join(
+            f"{name} is channel {n}" for name, n in zip(MODALITIES, self.modality_channels.order, strict=True)
+        )
         self.print_to_log_file(f"CIPA-{self.variant}: {order}; activations are {'recomputed' if recompute else 'kept'}")
+        for doubt in self.modality_channels.doubts:
+            self.print_to_log_file(f"WARNING: {doubt}")
 
     def configure_optimizers(self) -> tuple[Optimizer, LRScheduler]:
         """AdamW without decay on norms, biases, A and D; cosine from `initial_lr` towards 0."""

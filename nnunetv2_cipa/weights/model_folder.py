@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nnunetv2_cipa.files import new_folder
 from nnunetv2_cipa.network import MODALITIES, VariantName
-from nnunetv2_cipa.nnunet.models import FINAL_CHECKPOINT
+from nnunetv2_cipa.nnunet.model_folder import FINAL_CHECKPOINT
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, DIVISION_BY_255, STOCK_PLANS
 from nnunetv2_cipa.training.trainers import trainer_name
 

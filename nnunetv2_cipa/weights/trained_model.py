@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.network import CIPA, VariantName
-from nnunetv2_cipa.nnunet.models import FINAL_CHECKPOINT
+from nnunetv2_cipa.nnunet.model_folder import FINAL_CHECKPOINT
 from nnunetv2_cipa.weights.checkpoint_file import read_checkpoint, state_dict_of
 from nnunetv2_cipa.weights.encoder_variant import encoder_variant
 from nnunetv2_cipa.weights.names import canonical_names

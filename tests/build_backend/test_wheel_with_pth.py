@@ -8,6 +8,8 @@ import pytest
 
 from nnunetv2_cipa import __version__
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

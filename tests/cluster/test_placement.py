@@ -29,6 +29,7 @@ def test_one_part_changes_nothing(predict):
     assert distribute([predict]) == [predict]
 
 
+@pytest.mark.slow
 def test_predictions_in_parts_are_joined(predict, tmp_path):
     train = Step("train", ("true",))
     steps = distribute([train, predict], parts=3)
@@ -50,6 +51,11 @@ def test_trainings_share_gpus(tmp_path):
     assert same == other
 
 
+def test_a_training_on_one_gpu_is_a_stock_command(tmp_path):
+    train = Step("train", ("/bin/nnUNetv2_train", "1", "2d", "0"), options=("-device", "cuda"), work=Training())
+    assert distribute([train], gpus=1) == [train]
+
+
 def parsed(*words):
     parser = ArgumentParser()
     add_cluster_arguments(parser)
@@ -67,6 +73,7 @@ def test_options_of_a_cluster_need_one(tmp_path):
         placement_from(parsed("--gpus", "2", "--job-time", "4h")).executor(tmp_path)
 
 
+@pytest.mark.slow
 def test_options_reach_slurm(slurm, tmp_path):
     words = ("--partition", "tests", "--jobs", "3", "--gpus", "2", "--cpus", "4", "--memory", "8", "--job-time", "90m")
     executor = placement_from(parsed("--cluster", "slurm", *words)).executor(tmp_path)

@@ -13,6 +13,8 @@ from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.steps import Output, Runner, Step, Writing
 from nnunetv2_cipa.timing.work import Work
 
+pytestmark = pytest.mark.slow
+
 RESOURCES = Resources(minutes=5, cpus=1)
 SECONDS = 90
 

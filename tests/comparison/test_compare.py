@@ -38,6 +38,7 @@ def test_prediction_folders(folders, nnunet, capsys):
     assert Path(comparison.reference).is_absolute()
 
 
+@pytest.mark.slow
 def test_the_whole_command_on_a_results_folder(nnunet, masks):
     """Cross-validation, curves and costs of a network, in a process of its own as a user starts it."""
     masks(nnunet / "threshold", a_1=1, b_1=0, c_1=4, d_1=6)
@@ -116,3 +117,16 @@ def test_several_labels_are_compared_together_and_each_by_itself(folders, nnunet
     assert "good,1,GTVn,e_1,e" in (nnunet / "out" / "cases.csv").read_text()
     assert main(["compare", *folders, "-l", "1", "-o", str(nnunet / "one")]) == 0
     assert read_comparison(nnunet / "one" / "comparison.json").per_label == {}
+
+
+def test_patients_of_the_dataset_and_doubts_about_names(folders, nnunet, capsys):
+    assert main(["compare", *folders, "-o", str(nnunet / "names")]) == 0
+    assert "of 3 patients" in (shown := capsys.readouterr().out)
+    assert "a file for --patients" in shown
+    file = nnunet / "nnUNet_raw" / "Dataset777_Made" / "patients.json"
+    file.write_text('{"e_1": "x", "f_1": "x", "f_2": "y", "g_1": "y"}')
+    assert main(["compare", *folders, "-o", str(nnunet / "file")]) == 0
+    shown = capsys.readouterr().out
+    assert "of 2 patients" in shown
+    assert f"- Patients: {file}.".replace("_", "\\_") in shown
+    assert "--patients" not in shown

@@ -21,6 +21,7 @@ def set_patch_size(trained, size):
     (trained.folder / "plans.json").write_text(json.dumps(plans))
 
 
+@pytest.mark.slow
 def test_costs_of_the_planned_network(trained):
     """Of a U-Net of two stages, counted by hand; its first map of 4 channels needs 16 MiB, and it keeps several."""
     set_patch_size(trained, [1024, 1024])

@@ -19,7 +19,7 @@ COUNTS = st.tuples(*[st.integers(0, 9)] * 3, st.integers(1, 99), st.floats(0, 20
 CASES = st.dictionaries(st.sampled_from([f"{patient}_{number}" for patient in "abc" for number in "12"]), COUNTS)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(CASES.filter(bool))
 def test_figures_of_one_run_are_those_of_its_evaluation(evaluation, model, cases):
     evaluated = evaluation(**cases)

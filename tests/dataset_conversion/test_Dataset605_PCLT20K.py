@@ -183,6 +183,7 @@ def test_command_says_in_one_message_what_is_wrong(tmp_path, nnunet_raw, capsys)
     assert capsys.readouterr().err.startswith("nnUNetv2_cipa convert_PCLT20K: ")
 
 
+@pytest.mark.slow
 def test_nnunet_plans_a_converted_phantom_with_its_folds(tmp_path):
     environment = os.environ | {
         name: str(tmp_path / name) for name in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results")

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from nnunetv2_cipa.cli import COMMANDS
-from nnunetv2_cipa.dataset_conversion.converters import CONVERTERS, converter_for
+from nnunetv2_cipa.dataset_conversion.converters import CONVERTERS, CaseCounts, converter_for
 from nnunetv2_cipa.errors import InputError
 
 
@@ -13,6 +13,20 @@ def test_a_folder_in_pclt20ks_layout(source):
     assert (converter.command, converter.dataset_name, converter.dataset_id) == ("convert_PCLT20K", "PCLT20K", 605)
     counts = converter.count(source)
     assert (counts.training, counts.test, counts.pixels, counts.test_labels) == (15, 6, 192, True)
+
+
+def test_slices_are_counted_as_they_will_be_converted(source, write_slice):
+    write_slice(source, "0001_99")
+    count_slices = converter_for(source).count
+    assert count_slices(source) == CaseCounts(training=15, test=6, pixels=12 * 16, test_labels=True)
+    (source / "test.txt").write_text("")
+    assert count_slices(source) == CaseCounts(training=15, test=0, pixels=12 * 16, test_labels=False)
+    (source / "0001" / "0001_9_CT.png").write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"0001_9_CT\.png cannot be read"):
+        count_slices(source)
+    (source / "0002" / "0002_9_PET.png").unlink()
+    with pytest.raises(InputError, match="0002_9: no PET"):
+        count_slices(source)
 
 
 def test_other_folders(tmp_path):

@@ -5,12 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnunetv2_cipa.dataset_conversion.converters import CaseCounts
 from nnunetv2_cipa.dataset_conversion.problems import Problems
 from nnunetv2_cipa.dataset_conversion.source_folder import (
     SourceFolder,
-    count_slices,
-    has_slices,
     hold_out_patients,
     read_source_folder,
 )
@@ -144,20 +141,6 @@ def test_one_patient_is_for_training(tmp_path, write_slice):
 def test_a_list_for_training_without_names(source):
     (source / "train.txt").write_text("\n")
     assert "train.txt without names" in refusal_of(source)
-
-
-def test_slices_are_counted_as_they_will_be_converted(source, write_slice):
-    write_slice(source, "0001_99")
-    assert has_slices(source)
-    assert count_slices(source) == CaseCounts(training=15, test=6, pixels=12 * 16, test_labels=True)
-    (source / "test.txt").write_text("")
-    assert count_slices(source) == CaseCounts(training=15, test=0, pixels=12 * 16, test_labels=False)
-    (source / "0001" / "0001_9_CT.png").write_bytes(b"no image")
-    with pytest.raises(InputError, match=r"0001_9_CT\.png cannot be read"):
-        count_slices(source)
-    (source / "0002" / "0002_9_PET.png").unlink()
-    with pytest.raises(InputError, match="0002_9: no PET"):
-        count_slices(source)
 
 
 def test_no_folder(tmp_path):

@@ -79,6 +79,7 @@ def test_cases_agree_with_nnunet_and_medpy(labels, write_cases, ending, shape, r
             assert math.isnan(case.distances.hausdorff95)
 
 
+@pytest.mark.slow
 def test_means_agree_with_the_summary_of_nnunet(labels, write_cases):
     """Both with worker processes."""
     reference, prediction = write_cases(labels((12, 9)), ".png")
@@ -101,8 +102,10 @@ def test_volume_and_its_slices_agree_in_the_protocol(tmp_path, write, labels):
             write(tmp_path / "volumes" / folder / f"{name}.nii.gz", values % 2, SPACING)
             for number, values_of_slice in enumerate(values):
                 write(tmp_path / "slices" / folder / f"{name}_{number}.png", values_of_slice % 2)
+    patients = {file.name.split(".")[0]: file.name.partition("_")[0] for file in tmp_path.glob("*/ref/*")}
     volumes, slices = (
-        evaluate_folders(tmp_path / form / "ref", tmp_path / form / "pred") for form in ("volumes", "slices")
+        evaluate_folders(tmp_path / form / "ref", tmp_path / form / "pred", patients=patients)
+        for form in ("volumes", "slices")
     )
     assert volumes.pooled.overlap == slices.pooled.overlap
     assert volumes.pooled.slice_hausdorff95 == pytest.approx(slices.pooled.slice_hausdorff95)

@@ -87,6 +87,7 @@ def test_every_parameter_gets_a_gradient(options):
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.slow
 def test_finite_under_autocast(dtype):
     network = CIPA((64, 64))
     with torch.autocast("cpu", dtype=dtype):
@@ -98,6 +99,7 @@ def test_finite_under_autocast(dtype):
 
 
 @pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.slow
 def test_compiles_without_a_graph_break(monkeypatch, recompute):
     """A shallow variant has every layer, and compiles in a fraction of the time."""
     monkeypatch.setitem(VARIANTS, "shallow", Variant(depths=(1, 1, 1, 1), channels=32, drop_path_rate=0.1))

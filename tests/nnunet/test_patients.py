@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nnunetv2_cipa.errors import InputError
@@ -110,7 +110,6 @@ def test_no_doubt(cases):
     assert doubts(patients_of(cases)) == []
 
 
-@settings(deadline=None)
 @given(counts_of_slices, st.integers(2, 5))
 def test_no_patient_is_in_two_folds_and_every_case_is_validated_once(counts, num_folds):
     patients = slices_of(counts)
@@ -127,7 +126,6 @@ def test_no_patient_is_in_two_folds_and_every_case_is_validated_once(counts, num
     assert mixing(folds, patients) == {}
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 60), min_size=5, max_size=40))
 def test_folds_differ_by_no_more_than_the_largest_patient(counts):
     sizes = [len(fold["val"]) for fold in patient_folds(slices_of(counts))]

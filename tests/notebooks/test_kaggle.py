@@ -16,6 +16,8 @@ import pytest
 
 from nnunetv2_cipa.submission import read_sample
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "notebooks" / "kaggle.ipynb"
 PACKAGED = "LICENSE NOTICE README.md pyproject.toml setup.py build_backend dataset_conversion nnunetv2_cipa"

@@ -7,7 +7,7 @@ import pytest
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.pipeline.checks import check, doubts
 from nnunetv2_cipa.pipeline.experiment import Experiment
-from nnunetv2_cipa.submission import Sample
+from nnunetv2_cipa.submission import SampleSubmission
 
 from .conftest import write_dataset_json
 
@@ -44,7 +44,7 @@ def slices(workspace, raw):
 
 
 def sample_of(*ids):
-    return Sample(Mock(), ("id", "rle"), tuple((one, "") for one in ids), 0, 1)
+    return SampleSubmission(Mock(), ("id", "rle"), tuple((one, "") for one in ids), 0, 1)
 
 
 def test_what_is_complete_is_accepted(workspace, raw):

@@ -54,6 +54,7 @@ def do(workspace, *steps):
         done.ledger.ended(step.name, key, "done", exit_code=0, seconds=77, proof=sizes(step.output.proof))
 
 
+@pytest.mark.slow
 def test_before_anything_is_done_one_training_step_tells(converted):
     estimates = by_name(converted)
     training = estimates[f"train_{TRAINER}_fold0"]
@@ -64,12 +65,14 @@ def test_before_anything_is_done_one_training_step_tells(converted):
     assert not converted.folder.exists()
 
 
+@pytest.mark.slow
 def test_a_time_budget_limits_the_trainings(converted):
     training = by_name(converted, time_budget=100.0)[f"train_{TRAINER}_fold0"]
     assert training.seconds == 45
     assert training.basis == "what the time budget leaves"
 
 
+@pytest.mark.slow
 def test_seeds_are_more_trainings_in_the_same_time(converted):
     seeds = Experiment((TRAINER,), (0, 1), seeds=(None, 1, 2))
     estimates = by_name(converted, 600.0, seeds)
@@ -82,6 +85,7 @@ def test_seeds_are_more_trainings_in_the_same_time(converted):
     assert estimates[f"predict_{TRAINER}_seed2"].seconds == pytest.approx(10 + 5 + 2 * 2 * TIMINGS.case)
 
 
+@pytest.mark.slow
 def test_what_will_be_repeated_is_not_called_done(converted):
     do(converted, *conversion(converted, CASES), planning(converted, CASES))
     assert by_name(converted)["plan"].basis == "done"
@@ -91,6 +95,7 @@ def test_what_will_be_repeated_is_not_called_done(converted):
     assert estimates["plan"].basis == "rule of thumb"  # its own inputs are as they were, until the conversion
 
 
+@pytest.mark.slow
 def test_a_step_in_parts_is_done_when_all_are(converted):
     [step] = conversion(converted, CASES)
     part = replace(step, name="part", output=Output((converted.folder / "part",), Writing.REPLACED))
@@ -104,6 +109,7 @@ def test_a_step_in_parts_is_done_when_all_are(converted):
     assert by_name(converted, distribute=distribute)["convert"].seconds == 77 + 77
 
 
+@pytest.mark.slow
 def test_a_dataset_that_the_user_has_planned_is_not_planned(converted):
     converted.preprocessed.mkdir(parents=True)
     (converted.preprocessed / "nnUNetPlans.json").write_text("{}")

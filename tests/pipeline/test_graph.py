@@ -7,7 +7,7 @@ from nnunetv2_cipa.pipeline import graph
 from nnunetv2_cipa.pipeline.experiment import BestModel, Experiment, Model
 from nnunetv2_cipa.pipeline.workspace import count_cases as cases
 from nnunetv2_cipa.steps import DoneSteps, LocalExecutor, Runner, Writing
-from nnunetv2_cipa.submission import Sample
+from nnunetv2_cipa.submission import SampleSubmission
 from nnunetv2_cipa.timing.work import Schedule
 
 from .conftest import CASES, write_dataset_json
@@ -171,7 +171,7 @@ def test_seeds_are_compared_as_runs_of_one_model(with_labels):
 
 
 def test_a_sample_is_read_by_the_submission(with_labels, tmp_path):
-    sample = Sample(tmp_path / "sample.csv", ("id", "rle"), (), 0, 1)
+    sample = SampleSubmission(tmp_path / "sample.csv", ("id", "rle"), (), 0, 1)
     step = by_name(graph.results(with_labels, Experiment((OURS,), (0,), sample=sample), cases(with_labels)))[
         "submission"
     ]

@@ -90,6 +90,7 @@ def sample_of(path, *ids):
     return read_sample(path)
 
 
+@pytest.mark.slow
 def test_another_sample_repeats_the_submission_only(workspace, tmp_path):
     run(workspace)
     experiment = replace(EXPERIMENT, sample=sample_of(tmp_path / "sample.csv", "a_1"))
@@ -126,6 +127,7 @@ def test_without_test_labels_nothing_is_measured(workspace):
     assert executor.names[-5:] == [f"predict_{TRAINERS[0]}", "postprocess", "submission", "compare", "report"]
 
 
+@pytest.mark.slow
 def test_changed_data_are_worked_on_again(workspace):
     first, _ = run(workspace)
     (workspace.source.folder / "image").write_text("other pixels")
@@ -265,6 +267,7 @@ def real(tmp_path, monkeypatch):
     return RealRun(tmp_path)
 
 
+@pytest.mark.slow
 def test_killed_and_stopped_it_goes_on_and_ends_complete(real):
     killed, _ = real.interrupt((real.work / "nnUNet_preprocessed").exists, signal.SIGKILL)
     assert killed == -signal.SIGKILL

@@ -39,6 +39,7 @@ def preprocessed(tmp_path, monkeypatch):
         "configurations": {"2d": configuration, "3d_fullres": {}},
     }
     (folder / "nnUNetPlans.json").write_text(json.dumps(stock))
+    (folder / "dataset.json").write_text(json.dumps({"channel_names": {"0": "CT", "1": "PET"}}))
     (folder / "splits_final.json").write_text(json.dumps([{"train": ["a_1"], "val": ["b_1", "b_2"]}] * 5))
     monkeypatch.setattr(plan, "available_memory", lambda device: 8 * 10**9)
     return folder
@@ -52,6 +53,17 @@ def run(*words):
 
 def made(preprocessed, name="nnUNetCIPAPlans"):
     return json.loads((preprocessed / f"{name}.json").read_text())
+
+
+def test_channels_in_doubt_are_told(preprocessed, capsys):
+    (preprocessed / "dataset.json").write_text(json.dumps({"channel_names": {"0": "CT", "1": "CT"}}))
+    run()
+    assert "WARNING: Both channels are named CT" in capsys.readouterr().out
+    (preprocessed / "dataset.json").write_text(json.dumps({"channel_names": {"0": "T1", "1": "T2", "2": "FLAIR"}}))
+    with pytest.raises(InputError, match="two channels, CT and PET"):
+        run("-overwrite_plans_name", "other")
+    assert not (preprocessed / "other.json").exists()
+    run("-overwrite_plans_name", "stock", "-tr", "nnUNetTrainer_planned")
 
 
 def test_the_plan_fits_and_shares_the_data(preprocessed, capsys):

@@ -12,6 +12,7 @@ from nnunetv2_cipa.report.sources import find_sources
 
 
 @pytest.mark.parametrize("num_processes", [1, 2])
+@pytest.mark.slow
 def test_each_case_has_a_file(comparison, tmp_path, num_processes):
     sources = find_sources(comparison)
     size = write_case_files(tmp_path, sources, [(1,)], num_processes=num_processes)

@@ -10,6 +10,8 @@ from PIL import Image
 from nnunetv2_cipa.report import page, plots
 from nnunetv2_cipa.report.page import write_report
 
+pytestmark = pytest.mark.slow
+
 PLACE = """() => {
     const data = JSON.parse(document.getElementById("data").textContent);
     const { frame: { x, y, sizes, values }, size, values: ofMeasures } = data.views[0];

@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -15,6 +16,16 @@ child = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(6
 print(child.pid, flush=True)
 time.sleep(60)
 """
+
+
+DEAF = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(20)"])
+print(child.pid, flush=True)
+time.sleep(20)
+"""
+"""Ignores the request to end, and so does its child, which inherits that."""
 
 
 @pytest.fixture
@@ -51,6 +62,15 @@ def test_stopping_ends_children_too(python, log):
     child = psutil.Process(int(wait_for_text(log)))
     assert job.poll() is None
     job.stop()
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+def test_what_does_not_end_when_asked_is_killed(python, log, monkeypatch):
+    monkeypatch.setattr("nnunetv2_cipa.steps.executor.SECONDS_TO_END", 0.3)
+    job = LocalExecutor().submit(python("deaf", DEAF), log, dict(os.environ))
+    child = psutil.Process(int(wait_for_text(log)))
+    job.stop()
+    assert job.poll() == -signal.SIGKILL
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 

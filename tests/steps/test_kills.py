@@ -47,6 +47,7 @@ def made(folder):
 
 
 @pytest.mark.parametrize("seed", [0])
+@pytest.mark.slow
 def test_ten_kills_change_nothing(tmp_path, seed):
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     assert start(undisturbed).wait() == 0

@@ -229,6 +229,7 @@ def test_signals_end_run_and_step_and_are_written_down(started, new_runner, numb
     assert [entry.get("result") for entry in new_runner().ledger.entries()] == [None, "stopped"]
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_has_left_is_ended_by_the_next(started, new_runner, capsys):
     run, step = started
     run.kill()

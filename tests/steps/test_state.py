@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nnunetv2_cipa.errors import InputError
@@ -84,8 +84,8 @@ def test_the_seconds_of_all_attempts_count(ledger):
     assert ledger.seconds() == {"plan": 2.0, "train": 12.0}
 
 
-@settings(deadline=None)
 @given(kept=st.integers(0, 250))
+@pytest.mark.slow
 def test_a_line_cut_off_anywhere_is_left_out_and_the_next_one_is_whole(tmp_path_factory, kept):
     ledger = Ledger(tmp_path_factory.mktemp("ledger") / "steps.jsonl")
     end(ledger, "first")
@@ -205,6 +205,14 @@ def test_nothing_is_done_before_what_it_needs(step, tmp_path):
     assert later not in DoneSteps(tmp_path)
     with pytest.raises(ValueError, match="step later needs never"):
         DoneSteps(tmp_path).key(later)
+
+
+def test_what_needs_a_step_that_is_no_longer_done_is_not_done(step, tmp_path):
+    later = Step("later", ("python3",))
+    done = DoneSteps(tmp_path)
+    done.ledger.ended("later", done.key(later)[0], "done", exit_code=0, seconds=1.0, proof=sizes(()))
+    assert later in DoneSteps(tmp_path)
+    assert replace(later, needs=("never",)) not in DoneSteps(tmp_path)
 
 
 def test_asking_leaves_nothing(tmp_path):

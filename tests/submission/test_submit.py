@@ -1,5 +1,6 @@
 """The command, as it is called."""
 
+import json
 import subprocess
 import sys
 
@@ -34,6 +35,14 @@ def test_empty_masks_as_in_the_sample(predictions, tmp_path, capsys):
     assert submission(*words, "-o", tmp_path / "none.csv", "--empty", "none") == 0
     assert "Empty masks" not in capsys.readouterr().out
     assert (tmp_path / "none.csv").read_text().splitlines()[2] == "a_1,none"
+
+
+def test_several_labels_are_one_foreground_and_that_is_said(predictions, tmp_path, capsys):
+    labels = {"background": 0, "primary": 1, "node": 2}
+    (predictions / "dataset.json").write_text(json.dumps({"file_ending": ".png", "labels": labels}))
+    for words, said in (((), True), (("-l", "1"), False)):
+        assert submission("-i", predictions, "-o", tmp_path / f"{said}.csv", *words) == 0
+        assert ("labels 1, 2 together (-l LABEL for one of them)" in capsys.readouterr().out) == said
 
 
 def test_patients_and_gaps_are_said_aloud(predictions, tmp_path, capsys, monkeypatch):

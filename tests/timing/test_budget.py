@@ -2,7 +2,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nnunetv2_cipa.errors import InputError
@@ -47,7 +47,6 @@ cases = st.integers(0, 500)
 trainers = st.sampled_from(["trainer0", "trainer1", "trainer2", "not measured"])
 
 
-@settings(deadline=None)
 @given(
     timings=st.lists(st.builds(Timings, *[positive] * 7), min_size=1, max_size=3),
     trainings=st.lists(st.builds(Training, cases, trainer=trainers), min_size=1, max_size=6),

@@ -1,5 +1,6 @@
 """What all our trainers do, on nnU-Net's trainer with the parts replaced that need data or a network."""
 
+import json
 import random
 from pathlib import Path
 from types import SimpleNamespace
@@ -78,6 +79,55 @@ def test_nothing_is_moved_where_nothing_was_written(trainer, tmp_path, monkeypat
     monkeypatch.setattr(nnUNetTrainer, "save_checkpoint", lambda self, filename: None)
     trainer.save_checkpoint(str(tmp_path / "checkpoint_latest.pth"))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def log_of_split(trainer, tmp_path, monkeypatch):
+    """A function that splits cases and returns what is logged."""
+
+    def split(training, validation, patients=None, fold=0):
+        log, datasets = [], tuple(SimpleNamespace(identifiers=cases) for cases in (training, validation))
+        monkeypatch.setattr(nnUNetTrainer, "get_tr_and_val_datasets", lambda self: datasets)
+        monkeypatch.setattr(nnUNetTrainer, "print_to_log_file", lambda self, text: log.append(text))
+        trainer.fold, trainer.preprocessed_dataset_folder_base = fold, str(tmp_path)
+        if patients is not None:
+            (tmp_path / "dataset.json").write_text("{}")
+            (tmp_path / "patients.json").write_text(json.dumps(patients))
+        assert trainer.get_tr_and_val_datasets() == datasets
+        return log
+
+    return split
+
+
+def test_patients_in_training_and_validation_are_told(log_of_split):
+    (warning,) = log_of_split(
+        ["a1", "a2", "b1"], ["a3", "c1"], dict(zip(["a1", "a2", "a3", "b1", "c1"], "AAABC", strict=True))
+    )
+    assert warning.startswith("WARNING: Patients with cases in training and in validation: A. The validation")
+    assert "patients.json" in warning
+
+
+def test_slices_of_a_patient_are_told_by_their_names(log_of_split):
+    (warning,) = log_of_split(["0001_10", "0001_11", "0002_3"], ["0001_12", "0003_4"])
+    assert "validation: 0001. The" in warning
+    assert "--patients" in warning
+
+
+def test_many_patients_are_counted(log_of_split):
+    (warning,) = log_of_split([f"{n}_1" for n in range(1, 7)], [f"{n}_2" for n in range(1, 7)])
+    assert "validation: 1, 2, 3 and 3 more." in warning
+
+
+def test_folds_of_whole_patients_are_not_worth_a_word(log_of_split):
+    assert log_of_split(["0001_10", "0001_11", "0002_3"], ["0003_4", "0003_5"]) == []
+    assert log_of_split(["a1", "a2"], ["b1"], {"a1": "A", "a2": "A", "b1": "B"}) == []
+    assert log_of_split(["a1", "a2"], ["a1", "a2"], {"a1": "A", "a2": "A"}, fold="all") == []
+
+
+def test_an_incomplete_list_of_patients_does_not_keep_from_training(log_of_split):
+    (warning,) = log_of_split(["a1"], ["b1"], {"a1": "A"})
+    assert "cannot be told" in warning
+    assert "b1" in warning
 
 
 @pytest.mark.parametrize(("kind", "axes"), [(BaseTrainer, (0, 1)), (nnUNetTrainer_quick, None)])

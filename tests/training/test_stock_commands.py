@@ -20,6 +20,8 @@ from nnunetv2_cipa.dataset_conversion.Dataset605_PCLT20K import convert_pclt20k
 from nnunetv2_cipa.evaluation import MEASURES
 from nnunetv2_cipa.phantom import make_phantom
 
+pytestmark = pytest.mark.slow
+
 TRAINER = "nnUNetTrainerCIPA_fewIterations"
 SHORT_TRAINER = f"""
 from nnunetv2_cipa.training.trainers import nnUNetTrainerCIPA_quick

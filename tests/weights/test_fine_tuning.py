@@ -41,6 +41,7 @@ def imported(file, dataset, output, *options: str) -> dict[str, torch.Tensor]:
     return torch.load(output, weights_only=True)["network_weights"]
 
 
+@pytest.mark.slow
 def test_stock_training_starts_from_imported_weights(cipa_file, planned_dataset, trainer_folder, tmp_path, capsys):
     dataset = planned_dataset((64, 96), classes=3)
     weights = imported(cipa_file, dataset, tmp_path / "pretrained.pth")
@@ -65,6 +66,7 @@ def test_stock_training_starts_from_imported_weights(cipa_file, planned_dataset,
     assert 0 < max(parameters.values()) < 1.1 * FIRST_STEP
 
 
+@pytest.mark.slow
 def test_seed_and_normalisation(old_vmamba_state_dict, planned_dataset, tmp_path, capsys):
     torch.save({"model": old_vmamba_state_dict}, tmp_path / "vssm.pth")
     dataset = planned_dataset((64, 64), normalization="ZScoreNormalization")

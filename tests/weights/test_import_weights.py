@@ -114,6 +114,7 @@ def test_the_network_in_the_folder_gives_the_golden_probabilities(model, cases, 
 
 
 @pytest.mark.parametrize(("case", "number"), [("first", 0), ("second", 1)])
+@pytest.mark.slow
 def test_stock_prediction_gives_the_golden_probabilities(predictions, golden, case, number):
     logits = torch.from_numpy(golden["logits"])[number, 0]
     found, expected = probabilities(predictions, case), torch.sigmoid(logits)

@@ -148,6 +148,7 @@ def test_a_trained_ablation_leaves_what_it_lacks_new(trained, blank_network):
     assert "crm.0 (" in str(summary)
 
 
+@pytest.mark.slow
 def test_nnunet_loads_all_but_the_head(cipa, tmp_path, blank_network):
     """nnU-Net's own loading, which wants every key in the right shape."""
     network = blank_network((96, 64), 3)

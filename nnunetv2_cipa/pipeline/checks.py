@@ -38,6 +38,8 @@ def check(workspace: Workspace, experiment: Experiment) -> None:
             has preprocessed has changed since.
     """
     _check_folders(workspace)
+    if experiment.members and len(experiment.folds) < 2:
+        raise InputError("--members needs at least two folds: one that is alone cannot disagree with others.")
     if workspace.is_converted:
         dataset = read_raw_dataset(workspace.raw)
         _check_labels(dataset, experiment)

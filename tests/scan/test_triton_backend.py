@@ -1,4 +1,4 @@
-"""The Triton backend: in the interpreter (in a process of its own), compiled for GPUs that are not here, and its plan."""
+"""The Triton backend: in the interpreter (a process of its own), compiled for GPUs that are not here, and its plan."""
 
 import importlib.util
 import os
@@ -281,5 +281,5 @@ class TestAvailability:
         assert not BACKEND.by_name_only(torch.device("cuda"))
 
     def test_triton_is_not_imported_with_the_package(self):
-        code = "import sys, nnunetv2_cipa.scan.triton_backend; assert 'nnunetv2_cipa.scan.triton_kernels' not in sys.modules"
+        code = "import sys, nnunetv2_cipa.scan; assert 'nnunetv2_cipa.scan.triton_kernels' not in sys.modules"
         subprocess.run([sys.executable, "-c", code], check=True)

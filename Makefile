@@ -1,6 +1,8 @@
 # make demo   the whole path on made data, or on yours: make demo DEMO="--data FOLDER"
-# make test   the tests
+# make check  the style and type checks and the quick tests, in about two minutes
+# make test   all tests
 # make lint   the style and type checks
+# make docs   the documentation site, in docs/_build/html
 #
 # Everything is installed once, into VENV; `make test VENV=/path/to/an/environment` uses one that you have already.
 # PYTHON is the interpreter that a new environment is made with (3.10 or newer).
@@ -9,7 +11,7 @@ PYTHON ?= python3
 VENV ?= .venv
 DEMO ?=
 
-SOURCES := pyproject.toml $(wildcard build_backend/*) $(wildcard nnunetv2_cipa/scan/native/*)
+SOURCES := pyproject.toml setup.py $(wildcard build_backend/*) $(wildcard nnunetv2_cipa/scan/native/*)
 PROJECT := $(VENV)/.nnunetv2_cipa
 TOOLS := $(VENV)/.nnunetv2_cipa-dev
 IN_VENV = . "$(VENV)/bin/activate" &&
@@ -18,13 +20,16 @@ IN_VENV = . "$(VENV)/bin/activate" &&
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint
+.PHONY: help demo check test lint docs
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
 demo: $(PROJECT)
 	$(IN_VENV) nnUNetv2_cipa demo $(DEMO)
+
+check: lint
+	$(IN_VENV) OMP_NUM_THREADS=1 python -m pytest -m "not slow" --numprocesses auto
 
 test: $(TOOLS)
 	$(IN_VENV) python -m pytest
@@ -33,6 +38,9 @@ lint: $(TOOLS)
 	$(IN_VENV) ruff check
 	$(IN_VENV) ruff format --check
 	$(IN_VENV) mypy
+
+docs: $(TOOLS)
+	$(IN_VENV) python -m sphinx --fail-on-warning --keep-going -q -b html docs docs/_build/html
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv "$(VENV)"

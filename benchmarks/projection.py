@@ -1,10 +1,12 @@
-"""Time CIPA's projections as they are computed on a CPU, beside PyTorch's linear layers.
+"""Time CIPA's projections on a CPU by three ways that PyTorch offers, each pass apart, in float32.
 
-`python benchmarks/projection.py --threads 1 2 -o projection.json` takes those of CIPA-tiny at 512x512, in float32.
-Medians.
+`python benchmarks/projection.py --threads 1 2 -o projection.json` takes the projections of CIPA-tiny for two images of
+64x64, one of 256x256 and one of 512x512 pixels: as matrix products (PyTorch's linear layers), as 1x1 convolutions, and
+by oneDNN's inner product, which the network uses. Medians of milliseconds.
 """
 
 import argparse
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,41 +15,74 @@ import torch.nn.functional as F
 from measuring import Row, report, time_calls
 from torch import Tensor
 
-from nnunetv2_cipa.network.projection import project
+from nnunetv2_cipa.network.projection import inner_product
 
-# Side of the map, channels in and out: of SS2D's input, of its output and of the scan, at the four strides.
-SHAPES = [
-    shape
-    for side, width in ((128, 96), (64, 192), (32, 384), (16, 768))
-    for shape in ((side, width, 4 * width), (side, 2 * width, width), (side, 2 * width, 4 * (width // 16 + 32)))
-]
+IMAGES = ((64, 4), (256, 2), (512, 2))
+"""Side in pixels, and images in a batch: CT and PET of each slice."""
 
-
-def milliseconds(function: Callable[..., Tensor], side: int, channels: int, out: int, backward: bool) -> float:
-    """Median time of a projection, or of one with the gradients of its input and its weight."""
-    x, weight = torch.randn(1, side, side, channels), torch.randn(out, channels)
-    tensors, grad_y = [tensor.requires_grad_(backward) for tensor in (x, weight)], torch.randn(1, side, side, out)
-
-    def call() -> None:
-        y = function(*tensors)
-        if backward:
-            torch.autograd.grad(y, tensors, grad_y)
-
-    return 1e3 * time_calls(call, 9, 10).median
+CONVOLUTION_ITEMS = 16
+"""With fewer items PyTorch leaves a single thread's convolution to its matrix products."""
 
 
-def measure(threads: int, side: int, channels: int, out: int, backward: bool) -> Row:
-    """One row of the table."""
-    torch.set_num_threads(threads)
-    linear, ours = (milliseconds(function, side, channels, out, backward) for function in (F.linear, project))
+def shapes() -> list[tuple[int, int, int]]:
+    """Rows, channels in and channels out of SS2D's input, output and scan at the four strides."""
+    return [
+        (images * (side // stride) ** 2, *channels)
+        for side, images in IMAGES
+        for stride, width in ((4, 96), (8, 192), (16, 384), (32, 768))
+        for channels in ((width, 2 * width), (2 * width, width), (2 * width, 4 * (width // 16 + 32)))
+    ]
+
+
+def convolution(x: Tensor, weight: Tensor) -> Tensor:
+    """Multiply x (rows, C) by the transposed weight (out, C) as a 1x1 convolution."""
+    items = math.gcd(len(x), CONVOLUTION_ITEMS)
+    images = x.view(items, 1, len(x) // items, -1).permute(0, 3, 1, 2)
+    return F.conv2d(images, weight[:, :, None, None]).permute(0, 2, 3, 1).reshape(len(x), -1)
+
+
+def calls(rows: int, channels: int, out: int) -> dict[str, dict[str, Callable[[], object]]]:
+    """For each pass a call of each way."""
+    x, weight, grad_y = torch.randn(rows, channels), torch.randn(out, channels), torch.randn(rows, out)
+    leaves = x.clone().requires_grad_(), weight.clone().requires_grad_()
+    convolved = convolution(*leaves)
     return {
-        "map": f"{side}x{side}, {channels} to {out}",
-        "pass": "forward + backward" if backward else "forward",
-        "threads": threads,
-        "linear, ms": linear,
-        "convolution, ms": ours,
-        "times": linear / ours,
+        "forward": {
+            "matrix product": lambda: F.linear(x, weight),
+            "convolution": lambda: convolution(x, weight),
+            "inner product": lambda: inner_product(x, weight),
+        },
+        "input gradient": {
+            "matrix product": lambda: grad_y @ weight,
+            "convolution": lambda: torch.autograd.grad(convolved, leaves[:1], grad_y, retain_graph=True),
+            "inner product": lambda: inner_product(grad_y, weight.t()),
+        },
+        "weight gradient": {
+            "matrix product": lambda: grad_y.t() @ x,
+            "convolution": lambda: torch.autograd.grad(convolved, leaves[1:], grad_y, retain_graph=True),
+            "inner product": lambda: inner_product(grad_y.t(), x.t()),
+        },
     }
+
+
+def measure(threads: int, rows: int, channels: int, out: int) -> list[Row]:
+    """A row of the table for each pass."""
+    torch.set_num_threads(threads)
+    table: list[Row] = []
+    for name, ways in calls(rows, channels, out).items():
+        milliseconds = {way: 1e3 * time_calls(call, 9, 10).median for way, call in ways.items()}
+        table.append(
+            {
+                "rows": rows,
+                "channels": f"{channels} to {out}",
+                "pass": name,
+                "threads": threads,
+                **{f"{way}, ms": value for way, value in milliseconds.items()},
+                "matrix to inner": milliseconds["matrix product"] / milliseconds["inner product"],
+                "convolution to inner": milliseconds["convolution"] / milliseconds["inner product"],
+            }
+        )
+    return table
 
 
 def main() -> None:
@@ -56,12 +91,8 @@ def main() -> None:
     parser.add_argument("--threads", nargs="+", type=int, default=[torch.get_num_threads()], help="torch's threads")
     parser.add_argument("-o", "--output", type=Path, help="JSON file for the results")
     arguments = parser.parse_args()
-    rows = [
-        measure(threads, *shape, backward)
-        for threads in arguments.threads
-        for backward in (False, True)
-        for shape in SHAPES
-    ]
+    with torch.no_grad():
+        rows = [row for threads in arguments.threads for shape in shapes() for row in measure(threads, *shape)]
     report(rows, arguments.output)
 
 

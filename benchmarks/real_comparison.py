@@ -18,25 +18,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from nnunetv2_cipa.dataset_conversion.patient_folds import patient_folds
-from nnunetv2_cipa.dataset_conversion.problems import Problems
-from nnunetv2_cipa.dataset_conversion.raw_dataset import Normalization
-from nnunetv2_cipa.dataset_conversion.source_folder import SliceFiles, read_source_folder
 
+from nnunetv2_cipa.dataset_conversion.problems import Problems
+from nnunetv2_cipa.dataset_conversion.source_folder import SliceFiles, read_source_folder
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_folder
-from nnunetv2_cipa.pipeline import graph, preparation
-from nnunetv2_cipa.pipeline import model as pipeline_model
-from nnunetv2_cipa.pipeline.source import find_source
+from nnunetv2_cipa.nnunet.normalizations import Normalization
+from nnunetv2_cipa.nnunet.patients import patient_folds
+from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, read_planned_json
+from nnunetv2_cipa.pipeline import experiment, graph, preparation
 from nnunetv2_cipa.pipeline.training_step import TrainingStep
-from nnunetv2_cipa.pipeline.workspace import Workspace, few_cores, stock_command
-from nnunetv2_cipa.planning.plans_files import read_json
-from nnunetv2_cipa.planning.schedule import Schedule
-from nnunetv2_cipa.planning.timing import CONFIGURATION
-from nnunetv2_cipa.steps import LocalExecutor, Runner, Step, locked
+from nnunetv2_cipa.pipeline.workspace import Workspace, count_cases, few_cores, find_source, stock_command
+from nnunetv2_cipa.steps import LocalExecutor, Output, Runner, Step, Writing, locked
+from nnunetv2_cipa.timing.work import Schedule, Training
 
 NUM_FOLDS = 3
-NORMALIZATIONS: tuple[Normalization, ...] = ("stock", "fixed")
+NORMALIZATIONS: tuple[Normalization, ...] = ("stock", "divide_by_255")
 TRAINERS = Path(__file__).with_name("trainers")
 THRESHOLDS = {"PET SUV 2.5": ("--suv", "2.5"), "PET 41 percent": ("--fraction", "0.41")}
 
@@ -57,7 +54,7 @@ class Model:
     @property
     def folder(self) -> str:
         """Name of its folder in nnUNet_results."""
-        return pipeline_model.Model(self.trainer, self.plans).folder_name
+        return experiment.Model(self.trainer, self.plans).folder_name
 
 
 MODELS = (
@@ -65,8 +62,8 @@ MODELS = (
     Model("CIPA", "nnUNetTrainerCIPA_compared"),
     Model("CIPA without CRM", "nnUNetTrainerCIPA_noCRM_compared"),
     Model("CIPA without DCIM", "nnUNetTrainerCIPA_noDCIM_compared"),
-    Model("U-Net fixed", "nnUNetTrainer_compared", "fixed"),
-    Model("CIPA fixed", "nnUNetTrainerCIPA_compared", "fixed"),
+    Model("U-Net fixed", "nnUNetTrainer_compared", "divide_by_255"),
+    Model("CIPA fixed", "nnUNetTrainerCIPA_compared", "divide_by_255"),
 )
 
 
@@ -86,7 +83,8 @@ def data_of_all_patients(source: Path, folder: Path) -> list[SliceFiles]:
 
 def conversion_and_planning(workspace: Workspace) -> tuple[Step, list[Step]]:
     """The conversion, and the plans for both normalisations; the folds are written between."""
-    (convert,), plan = preparation.conversion(workspace), preparation.planning(workspace)
+    cases = count_cases(workspace)
+    (convert,), plan = preparation.conversion(workspace, cases), preparation.planning(workspace, cases)
     command = (stock_command("nnUNetv2_cipa"), "plan", "-d", str(workspace.source.dataset_id))
     fits = []
     for normalization in NORMALIZATIONS:
@@ -97,11 +95,11 @@ def conversion_and_planning(workspace: Workspace) -> tuple[Step, list[Step]]:
             (*command, "--normalization", normalization, "-overwrite_plans_name", name, "-tr", "nnUNetTrainerCIPA"),
             ("-device", workspace.device, *(("-np", "1") if few_cores() else ())),
             needs=("plan",),
-            makes=(plans_file, preprocessed / f"{name}_{CONFIGURATION}"),
-            proof=(plans_file,),
+            output=Output((plans_file, preprocessed / f"{name}_{CONFIGURATION_2D}"), proof=(plans_file,)),
         )
         fits.append(fit)
-    return replace(convert, proof=(workspace.raw / "imagesTr", workspace.raw / "labelsTr")), [plan, *fits]
+    proof = (workspace.raw / "imagesTr", workspace.raw / "labelsTr")
+    return replace(convert, output=replace(convert.output, proof=proof)), [plan, *fits]
 
 
 def fitted_plans(normalization: Normalization) -> str:
@@ -111,15 +109,15 @@ def fitted_plans(normalization: Normalization) -> str:
 
 def write_plans(workspace: Workspace, model: Model, schedule: Schedule, images: dict[str, Any]) -> None:
     """Give a model's plans the comparison's schedule, and the batch and patch size in `images`."""
-    plans = read_json(workspace.preprocessed / f"{fitted_plans(model.normalization)}.json")
+    plans = read_planned_json(workspace.preprocessed / f"{fitted_plans(model.normalization)}.json")
     plans["plans_name"] = model.plans
-    plans["configurations"][CONFIGURATION] |= {**schedule.content(), **images}
+    plans["configurations"][CONFIGURATION_2D] |= {**schedule.content(), **images}
     write_json(workspace.preprocessed / f"{model.plans}.json", plans)
 
 
 def trainings(workspace: Workspace, folds: Sequence[int], epochs: int) -> list[TrainingStep]:
     """All models of a fold, then those of the next."""
-    command = (stock_command("nnUNetv2_train"), str(workspace.source.dataset_id), CONFIGURATION)
+    command = (stock_command("nnUNetv2_train"), str(workspace.source.dataset_id), CONFIGURATION_2D)
     return [
         TrainingStep(
             f"train_{model.name.replace(' ', '_')}_fold{fold}",
@@ -127,12 +125,8 @@ def trainings(workspace: Workspace, folds: Sequence[int], epochs: int) -> list[T
             ("-device", workspace.device),
             needs=(f"plan_{model.normalization}",),
             reads=(workspace.preprocessed / f"{model.plans}.json",),
-            makes=(folder,),
-            proof=(folder / "checkpoint_final.pth", folder / "validation"),
-            resumes=True,
-            epochs=epochs,
-            trainer=model.trainer,
-            fold=fold,
+            output=Output((folder,), Writing.RESUMED, (folder / "checkpoint_final.pth", folder / "validation")),
+            work=Training(trainer=model.trainer, schedule=Schedule(epochs)),
         )
         for fold in folds
         for model in MODELS
@@ -142,7 +136,7 @@ def trainings(workspace: Workspace, folds: Sequence[int], epochs: int) -> list[T
 
 def cases_of_folds(workspace: Workspace, folds: Sequence[int]) -> Path:
     """Make a raw dataset, of links, with the validation cases of the folds."""
-    splits, target = read_json(workspace.raw / "splits_final.json"), workspace.folder / "cases"
+    splits, target = read_planned_json(workspace.raw / "splits_final.json"), workspace.folder / "cases"
     with new_folder(target, overwrite=True) as new:
         shutil.copy(workspace.raw / "dataset.json", new)
         for subfolder in ("imagesTr", "labelsTr"):
@@ -162,8 +156,7 @@ def results(workspace: Workspace, cases: Path, folds: Sequence[int], trained: Se
             f"threshold_{folder.name}",
             (*program, "-i", str(images), "-o", str(folder), *THRESHOLDS[name]),
             reads=(images,),
-            makes=(folder,),
-            beside=True,
+            output=Output((folder,), Writing.BESIDE),
         )
         for name, folder in folders.items()
     ]
@@ -174,9 +167,8 @@ def results(workspace: Workspace, cases: Path, folds: Sequence[int], trained: Se
     command += ("-ref", str(cases / "labelsTr"), "-djfile", str(cases / "dataset.json"))
     command += ("--predictions", *(f"{name}={folder}" for name, folder in folders.items()), "-o", str(comparison))
     needs = tuple(step.name for step in (*trained, *thresholds))
-    compare = Step(
-        "compare", command, ("-device", workspace.device, *processes), needs, makes=(comparison,), beside=True
-    )
+    output = Output((comparison,), Writing.BESIDE)
+    compare = Step("compare", command, ("-device", workspace.device, *processes), needs, output=output)
     return [*thresholds, compare, graph.page_of(comparison, workspace.folder / "report.html")]
 
 

@@ -22,10 +22,11 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 from scipy import ndimage
 
-from nnunetv2_cipa.comparison import ComparedModel, Comparison, Images, Run, Settings
+from nnunetv2_cipa.comparison import ComparedModel, Comparison, Run, Settings
+from nnunetv2_cipa.comparison.figures import summarize
 from nnunetv2_cipa.comparison.published import PUBLISHED
-from nnunetv2_cipa.comparison.summarize import summarize
 from nnunetv2_cipa.evaluation import Case, Evaluation, evaluate_folders
+from nnunetv2_cipa.nnunet.images import Images
 from nnunetv2_cipa.phantom.patient import make_patient
 from nnunetv2_cipa.phantom.scanner import CT_WINDOW, SUV_CAP, to_8_bit
 from nnunetv2_cipa.report import page
@@ -55,16 +56,16 @@ def main() -> None:
 
 
 def _write_repeated(
-    folder: Path, sources: Sequence[CaseSources], foreground: Sequence[int], *, num_processes: int
+    folder: Path, sources: Sequence[CaseSources], labels: Sequence[Sequence[int]], *, num_processes: int
 ) -> int:
     """Write the cases' files as the report does, those of repeated slices as copies under another number."""
     started = time.process_time()
     distinct = sources[: PATIENTS * SLICES]
-    write_case_files(folder, distinct, foreground, num_processes=num_processes)
+    write_case_files(folder, distinct, labels, num_processes=num_processes)
     print(f"processor time  {(time.process_time() - started) / len(distinct):.3f} s for each case")
-    pictures = [embedded(folder / case_file(number), number) for number in range(len(distinct))]
+    pictures = [embedded(folder / case_file(number))[1] for number in range(len(distinct))]
     return sum(
-        (folder / case_file(number)).write_text(f"receiveCase({number},{pictures[number % len(pictures)]});\n")
+        (folder / case_file(number)).write_text(f'receiveCase("{number}",{pictures[number % len(pictures)]});\n')
         for number in range(len(sources))
     )
 

@@ -2,24 +2,32 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import get_args
 
 from nnunetv2.configuration import default_num_processes
-from tqdm import tqdm
+from nnunetv2.dataset_conversion.generate_dataset_json import generate_dataset_json
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_folder
+from nnunetv2_cipa.nnunet.folds import NUM_FOLDS
+from nnunetv2_cipa.nnunet.normalizations import CHANNEL_NAMES, Normalization, add_normalization_argument
+from nnunetv2_cipa.processes import for_each
 
-from .patient_folds import patient_folds
 from .problems import Problems
-from .raw_dataset import Normalization, dataset_folder, outdated_splits, remove_leftovers, write_json_files
+from .raw_dataset import (
+    MODALITIES,
+    new_dataset_folder,
+    outdated_splits,
+    remove_leftovers,
+    write_patients_and_folds,
+)
 from .slice_conversion import ConvertedSlice, convert_slice
 from .source_folder import SliceFiles, SourceFolder, read_source_folder
 from .summary import Summary
+
+DATASET_NAME = "PCLT20K"
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,30 @@ class Conversion:
     summary: Summary
     outdated_splits: Path | None
 
+    @property
+    def warnings(self) -> list[str]:
+        """What will be in the way of training, or makes its results doubtful."""
+        found = []
+        patients = len({slice_.patient for slice_ in self.summary.train})
+        if patients == 1:
+            found.append(
+                "All training slices are of one patient: there are no folds by patient, and no splits_final.json. "
+                "nnU-Net would validate on the patient that it trains on; its fold all does without validation."
+            )
+        elif patients < NUM_FOLDS:
+            found.append(f"The training slices are of {patients} patients: there are {patients} folds instead of 5.")
+        if not any(slice_.tumour_area for slice_ in self.summary.train):
+            found.append(
+                "No training slice has a tumour: all masks are empty. nnU-Net cannot plan that, and its planning would "
+                "end with an IndexError. Are these the right masks?"
+            )
+        if splits := self.outdated_splits:
+            found.append(
+                f"{splits} has other folds. nnUNetv2_plan_and_preprocess will stop there with a bare AssertionError. "
+                f"What is in {splits.parent} was made of other data: remove it before planning."
+            )
+        return found
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
@@ -46,13 +78,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-np", type=int, default=default_num_processes, metavar="N", help="slices at a time (default: %(default)s)"
     )
-    parser.add_argument(
-        "--normalization",
-        choices=get_args(Normalization),
-        default="stock",
-        help="stock: CT as nnU-Net does, PET by the mean and deviation of each slice; fixed: both divided by 255, so "
-        "that absolute uptake survives, as in the paper (default: %(default)s)",
-    )
+    add_normalization_argument(parser)
     parser.add_argument(
         "--seed",
         type=int,
@@ -76,11 +102,8 @@ def run(arguments: Namespace) -> None:
     print(conversion.summary)
     if unlisted := conversion.source.unlisted:
         print(f"\nIn neither list and left out: {len(unlisted)} slices, {unlisted[0]} first.")
-    if splits := conversion.outdated_splits:
-        print(
-            f"\nWARNING: {splits} has other folds. nnUNetv2_plan_and_preprocess will stop there with a bare "
-            f"AssertionError. What is in {splits.parent} was made of other data: remove it before planning."
-        )
+    for warning in conversion.warnings:
+        print(f"\nWARNING: {warning}")
     print(f"\nNext: nnUNetv2_plan_and_preprocess -d {arguments.d} -c 2d --verify_dataset_integrity")
 
 
@@ -99,7 +122,7 @@ def convert_pclt20k(
         source_folder: Holds a folder for each patient, and train.txt and test.txt.
         dataset_id: nnU-Net's id for the dataset.
         num_processes: How many slices are worked on at a time.
-        normalization: "stock" names the channels CT and PET, "fixed" both rgb_to_0_1 (division by 255).
+        normalization: for which nnU-Net plans by the channels' names (`CHANNEL_NAMES`).
         seed: Of the 8:2 split by patient that is made where the folder has neither list.
         overwrite: Replace an existing dataset, once the new one is complete.
 
@@ -107,11 +130,9 @@ def convert_pclt20k(
         InputError: anything about the source or the target is wrong. The message names every offender, and nothing is
             left behind.
     """
-    if num_processes < 1:
-        raise InputError(f"{num_processes} slices at a time is not possible: choose -np from 1 on.")
     if not 0 <= seed < 2**32:
         raise InputError(f"Seed {seed} is not possible: choose --seed from 0 to 4294967295.")
-    target = dataset_folder(dataset_id)
+    target = new_dataset_folder(dataset_id, DATASET_NAME)
     if target.resolve() in [(inside := source_folder.resolve()), *inside.parents]:
         raise InputError(f"{source_folder} lies in the dataset that it is to become, {target}. Move it elsewhere.")
     remove_leftovers(target)
@@ -121,8 +142,8 @@ def convert_pclt20k(
         train = _convert_slices(source.train, folder, "Tr", num_processes, problems)
         test = _convert_slices(source.test, folder, "Ts", num_processes, problems)
         problems.refuse(source_folder)
-        folds = patient_folds({slice_.name: slice_.patient for slice_ in train})
-        write_json_files(folder, normalization, folds, num_training=len(train))
+        _write_dataset_json(folder, normalization, num_training=len(train))
+        folds = write_patients_and_folds(folder, _patients(train), _patients(test))
     return Conversion(
         folder=target,
         source=source,
@@ -139,9 +160,31 @@ def _convert_slices(
     images.mkdir()
     labels.mkdir()
     convert = partial(convert_slice, images=images, labels=labels, problems=problems)
-    pool = ThreadPoolExecutor(num_processes)
-    try:
-        converted = list(tqdm(pool.map(convert, slices), total=len(slices), desc=f"images{suffix}"))
-    finally:
-        pool.shutdown(cancel_futures=True)
+    converted = for_each(
+        convert,
+        slices,
+        description=images.name,
+        failure="slices cannot be converted",
+        num_processes=num_processes,
+        threads=True,
+    )
     return [slice_ for slice_ in converted if slice_ is not None]
+
+
+def _patients(slices: Sequence[ConvertedSlice]) -> dict[str, str]:
+    return {slice_.name: slice_.patient for slice_ in slices}
+
+
+def _write_dataset_json(folder: Path, normalization: Normalization, num_training: int) -> None:
+    generate_dataset_json(
+        str(folder),
+        channel_names=dict(enumerate(CHANNEL_NAMES[normalization])),
+        labels={"background": 0, "tumor": 1},
+        num_training_cases=num_training,
+        file_ending=".png",
+        dataset_name=DATASET_NAME,
+        description="PET-CT slices in PCLT20K's layout",
+        license="that of the source; PCLT20K itself is for non-commercial research",
+        converted_by="nnUNetv2_cipa convert_PCLT20K",
+        modalities=MODALITIES,
+    )

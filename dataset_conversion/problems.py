@@ -14,7 +14,6 @@ class Problem(Enum):
     DUPLICATE = "there more than once (letter case does not tell names apart): keep one of each"
     IN_BOTH_LISTS = "in both train.txt and test.txt: keep each in one list"
     PATIENT_IN_BOTH_LISTS = "patients with slices in both train.txt and test.txt: keep each patient in one list"
-    FEW_PATIENTS = "too few patients: add some"
     MISSING = "incomplete: add the missing files, or take the slices off the lists"
     UNREADABLE = "unreadable: replace the files"
     NOT_GREY = "not an 8-bit grey PNG: convert them"

@@ -1,43 +1,38 @@
-"""The dataset's place among nnU-Net's folders, and the two JSON files that stand beside its images."""
+"""A new dataset's place among nnU-Net's folders, and what stands beside its images."""
 
 import json
+import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
-
-from nnunetv2.dataset_conversion.generate_dataset_json import generate_dataset_json
-from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw, nnUNet_results
 
 from nnunetv2_cipa.errors import InputError
-
-Normalization = Literal["stock", "fixed"]
-Folds = list[dict[str, list[str]]]
+from nnunetv2_cipa.nnunet.folders import root_folder
+from nnunetv2_cipa.nnunet.folds import SPLITS_FILE, Folds
+from nnunetv2_cipa.nnunet.patients import patient_folds, write_patients
 
 MODALITIES = ("CT", "PET")
-CHANNEL_NAMES: dict[Normalization, tuple[str, str]] = {"stock": MODALITIES, "fixed": ("rgb_to_0_1", "rgb_to_0_1")}
-"""Channels are named after their normalisation, since nnU-Net chooses that by the name."""
 
 
-def dataset_folder(dataset_id: int) -> Path:
-    """The folder in nnUNet_raw for a PCLT20K dataset of this id; it need not exist.
+def new_dataset_folder(dataset_id: int, dataset_name: str) -> Path:
+    """The folder in nnUNet_raw for a dataset of this id and name; it need not exist.
 
     Raises:
         InputError: nnUNet_raw is not set, or the id is out of range or belongs to a dataset of another name.
     """
-    raw = nnUNet_raw.get()
-    if not raw:
-        raise InputError("nnUNet_raw is not set. Set it to the folder for raw datasets: export nnUNet_raw=/path/to/it")
+    raw = root_folder("nnUNet_raw")
     if not 1 <= dataset_id <= 999:
         raise InputError(f"Dataset id {dataset_id} is not one of nnU-Net's: choose -d from 1 to 999.")
-    name = f"Dataset{dataset_id:03d}_PCLT20K"
-    roots = [Path(root) for variable in (nnUNet_raw, nnUNet_preprocessed, nnUNet_results) if (root := variable.get())]
+    name = f"Dataset{dataset_id:03d}_{dataset_name}"
+    others = [os.environ.get(variable) for variable in ("nnUNet_preprocessed", "nnUNet_results")]
+    roots = [raw, *(Path(root) for root in others if root)]
     used_by = [path for root in roots for path in root.glob(f"Dataset{dataset_id:03d}*") if path.name != name]
     if used_by:
         raise InputError(
             f"Dataset id {dataset_id} is used already: {', '.join(map(str, used_by))}. "
             "nnU-Net wants one name for an id: choose another with -d."
         )
-    return Path(raw) / name
+    return raw / name
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -47,31 +42,32 @@ def remove_leftovers(folder: Path) -> None:
             shutil.rmtree(leftover)
 
 
-def write_json_files(folder: Path, normalization: Normalization, folds: Folds, *, num_training: int) -> None:
-    """Write dataset.json and splits_final.json, which planning copies to where training looks for it."""
-    generate_dataset_json(
-        str(folder),
-        channel_names=dict(enumerate(CHANNEL_NAMES[normalization])),
-        labels={"background": 0, "tumor": 1},
-        num_training_cases=num_training,
-        file_ending=".png",
-        dataset_name="PCLT20K",
-        description="PET-CT slices in PCLT20K's layout",
-        license="that of the source; PCLT20K itself is for non-commercial research",
-        converted_by="nnUNetv2_cipa convert_PCLT20K",
-        modalities=MODALITIES,
-    )
-    (folder / "splits_final.json").write_text(json.dumps(folds, indent=4), encoding="utf-8")
+def write_patients_and_folds(folder: Path, training: Mapping[str, str], test: Mapping[str, str]) -> Folds:
+    """Write patients.json, and splits_final.json, which planning copies to where training looks for it.
+
+    Args:
+        folder: The new dataset.
+        training: The patient of each training case.
+        test: The patient of each case of the test set.
+
+    Returns:
+        The folds, by patient. There are none of one patient, and no splits_final.json.
+    """
+    write_patients(folder, {**training, **test})
+    folds = patient_folds(training)
+    if folds:
+        (folder / SPLITS_FILE).write_text(json.dumps(folds, indent=4), encoding="utf-8")
+    return folds
 
 
 def outdated_splits(name: str, folds: Folds) -> Path | None:
     """The splits_final.json in nnUNet_preprocessed, if there is one with other folds: planning refuses that."""
-    root = nnUNet_preprocessed.get()
-    path = Path(root or "", name, "splits_final.json")
+    root = os.environ.get("nnUNet_preprocessed")
+    path = Path(root or "", name, SPLITS_FILE)
     if not root or not path.is_file():
         return None
     present: Folds = json.loads(path.read_text(encoding="utf-8"))
-    return None if _as_sets(present)[: len(folds)] == _as_sets(folds) else path
+    return None if folds and _as_sets(present)[: len(folds)] == _as_sets(folds) else path
 
 
 def _as_sets(folds: Folds) -> list[tuple[set[str], set[str]]]:

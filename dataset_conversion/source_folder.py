@@ -9,13 +9,16 @@ hidden or named otherwise are no part of the dataset.
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+from sklearn.model_selection import GroupShuffleSplit  # type: ignore[import-untyped]
+
 from nnunetv2_cipa.errors import InputError
 
-from .patient_folds import NUM_FOLDS, hold_out_patients
 from .problems import Problem, Problems
 from .split_lists import patient_of, read_split_lists
 
@@ -82,9 +85,8 @@ def read_source_folder(folder: Path, seed: int, problems: Problems) -> SourceFol
     lists = read_split_lists(folder, problems)
     if lists is None:
         return _split_by_patient(found, seed, problems)
-    patients = {patient_of(name) for name in lists.train}
-    if len(patients) < NUM_FOLDS:
-        problems.add(Problem.FEW_PATIENTS, f"{len(patients)} in train.txt, but folds by patient need {NUM_FOLDS}")
+    if not lists.train:
+        raise InputError(f"{folder} has a train.txt without names: there is nothing to train with. Add some.")
     listed = {name.casefold() for name in (*lists.train, *lists.test)}
     return SourceFolder(
         train=_complete_slices(lists.train, found, problems),
@@ -94,15 +96,48 @@ def read_source_folder(folder: Path, seed: int, problems: Problems) -> SourceFol
     )
 
 
+def has_slices(folder: Path) -> bool:
+    """Whether a folder has PCLT20K's layout, as far as names tell."""
+    return any(True for _ in _files(folder))
+
+
+def read_faultless_folder(folder: Path) -> SourceFolder:
+    """Find the slices of a folder, and split them as by default.
+
+    Raises:
+        InputError: it cannot be converted, as far as names tell.
+    """
+    problems = Problems()
+    source = read_source_folder(folder, 0, problems)
+    problems.refuse(folder)
+    return source
+
+
+def pixels_of(slice_: SliceFiles) -> int:
+    """Number of pixels of a slice's CT.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        with Image.open(slice_.ct) as image:
+            return image.width * image.height
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"{slice_.ct} cannot be read: {error}") from error
+
+
+def hold_out_patients(patients: Sequence[str], seed: int) -> set[str]:
+    """Choose the patients of a test set: a fifth of them, rounded up, drawn from `seed`; none of one patient."""
+    if len(patients) < 2:
+        return set()
+    draw = GroupShuffleSplit(n_splits=1, test_size=0.2, random_state=seed)
+    _, test = next(draw.split(patients, groups=np.arange(len(patients))))
+    return {patients[index] for index in test}
+
+
 def _split_by_patient(found: Mapping[str, PathsByKind], seed: int, problems: Problems) -> SourceFolder:
     names = [_spelling(paths) for paths in found.values()]
-    patients = sorted({patient_of(name) for name in names})
-    test: set[str] = set()
-    if len(patients) > NUM_FOLDS:
-        test = hold_out_patients(patients, seed)
-    else:
-        needed = f"a test set and folds by patient need {NUM_FOLDS + 1}"
-        problems.add(Problem.FEW_PATIENTS, f"{len(patients)}, but {needed}")
+    test = hold_out_patients(sorted({patient_of(name) for name in names}), seed)
     return SourceFolder(
         train=_complete_slices([name for name in names if patient_of(name) not in test], found, problems),
         test=_complete_slices([name for name in names if patient_of(name) in test], found, problems),
@@ -114,12 +149,18 @@ def _split_by_patient(found: Mapping[str, PathsByKind], seed: int, problems: Pro
 def _find_files(folder: Path) -> dict[str, PathsByKind]:
     """The files of every slice, by its name in lower case."""
     found: dict[str, PathsByKind] = defaultdict(lambda: defaultdict(list))
+    for path, match in _files(folder):
+        found[match["name"].casefold()][match["kind"].casefold()].append(path)
+    return found
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, re.Match[str]]]:
+    """All images in patients' folders, sorted, with the parts of their names."""
     for patient_folder in sorted(folder.iterdir()):
         if patient_folder.is_dir() and not patient_folder.name.startswith("."):
             for path in sorted(patient_folder.iterdir()):
                 if match := _FILE.fullmatch(path.name):
-                    found[match["name"].casefold()][match["kind"].casefold()].append(path)
-    return found
+                    yield path, match
 
 
 def _spelling(paths: PathsByKind) -> str:

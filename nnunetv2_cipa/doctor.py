@@ -3,7 +3,6 @@
 import argparse
 import importlib.metadata
 import importlib.util
-import io
 import os
 import platform
 import shutil
@@ -11,13 +10,13 @@ import site
 import sys
 import sysconfig
 import traceback
-from contextlib import redirect_stdout
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
 import nnunetv2_cipa
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.trainers import find_trainer
 
 DISTRIBUTION = "nnunetv2-cipa"
 TRAINER = "nnUNetTrainerCIPA"
@@ -26,9 +25,11 @@ PTH_FILE = "nnunetv2_cipa.pth"
 PACKAGE_FOLDER = Path(nnunetv2_cipa.__path__[0])
 TRAINER_FOLDER = PACKAGE_FOLDER / "ext_trainer"
 OLDEST_COMPILED_GPU = (7, 0)
+COMPILE = ("true", "1", "t")
+"""Values of nnUNet_compile that mean yes."""
 
 
-class Report:
+class Findings:
     """Prints each finding at once and counts the problems."""
 
     def __init__(self) -> None:
@@ -62,81 +63,79 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         InputError: training can't start.
     """
-    report = Report()
-    check_versions(report)
-    check_trainer(report)
-    devices = check_devices(report)
-    check_scan(report, devices)
-    check_folders(report)
+    findings = Findings()
+    check_versions(findings)
+    check_trainer(findings)
+    devices = check_devices(findings)
+    check_scan(findings, devices)
+    check_folders(findings)
     print()
-    if report.problems:
-        problems = "one problem" if report.problems == 1 else f"{report.problems} problems"
+    if findings.problems:
+        problems = "one problem" if findings.problems == 1 else f"{findings.problems} problems"
         raise InputError(f"training can't start: {problems}, marked PROBLEM above.")
     print("Training can start.")
 
 
-def check_versions(report: Report) -> None:
+def check_versions(findings: Findings) -> None:
     """Versions of Python, of this package and of all that it requires."""
-    report.section("Versions")
-    report.fact("python", f"{platform.python_version()} ({sys.executable})")
-    report.fact("system", platform.platform())
-    report.fact(DISTRIBUTION, f"{nnunetv2_cipa.__version__} ({PACKAGE_FOLDER})")
+    findings.section("Versions")
+    findings.fact("python", f"{platform.python_version()} ({sys.executable})")
+    findings.fact("system", platform.platform())
+    findings.fact(DISTRIBUTION, f"{nnunetv2_cipa.__version__} ({PACKAGE_FOLDER})")
     try:
         requirements = [Requirement(line) for line in importlib.metadata.requires(DISTRIBUTION) or []]
     except importlib.metadata.PackageNotFoundError:
-        report.problem(f"{DISTRIBUTION} runs from a folder, but is not installed.", "Install it with pip.")
+        findings.problem(f"{DISTRIBUTION} runs from a folder, but is not installed.", "Install it with pip.")
         return
     for requirement in requirements:
         marker = requirement.marker
         if marker is None or marker.evaluate():
-            check_requirement(report, requirement, needed=True)
+            check_requirement(findings, requirement, needed=True)
         elif marker.evaluate({"extra": "cuda"}):
-            check_requirement(report, requirement, needed=False)
+            check_requirement(findings, requirement, needed=False)
 
 
-def check_requirement(report: Report, requirement: Requirement, needed: bool) -> None:
+def check_requirement(findings: Findings, requirement: Requirement, needed: bool) -> None:
     """The version of one required (or, where not `needed`, optional) distribution."""
     try:
         version = importlib.metadata.version(requirement.name)
     except importlib.metadata.PackageNotFoundError:
-        report.fact(requirement.name, "not installed" if needed else "not installed (optional)")
+        findings.fact(requirement.name, "not installed" if needed else "not installed (optional)")
         if needed:
-            report.problem(f"{requirement.name} is missing.", f"pip install '{requirement}'")
+            findings.problem(f"{requirement.name} is missing.", f"pip install '{requirement}'")
         return
-    report.fact(requirement.name, version)
+    findings.fact(requirement.name, version)
     if not requirement.specifier.contains(version, prereleases=True):
-        report.problem(f"{requirement} is needed, not {version}.", f"pip install '{requirement}'")
+        findings.problem(f"{requirement} is needed, not {version}.", f"pip install '{requirement}'")
 
 
-def check_trainer(report: Report) -> None:
+def check_trainer(findings: Findings) -> None:
     """Whether nnU-Net's own look-up finds the trainer, and if not, why."""
-    report.section("Trainer")
+    findings.section("Trainer")
     folders = [folder for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
     for folder in folders:
         whose = "of nnunetv2-cipa" if Path(folder) == TRAINER_FOLDER else "yours"
-        report.fact(VARIABLE, f"{folder} ({whose if Path(folder).is_dir() else 'does not exist'})")
+        findings.fact(VARIABLE, f"{folder} ({whose if Path(folder).is_dir() else 'does not exist'})")
     if TRAINER_FOLDER not in map(Path, folders):
         export = os.pathsep.join([*folders, str(TRAINER_FOLDER)])
-        report.problem(
+        findings.problem(
             f"nnU-Net does not search the folder of {TRAINER}: {_why_not_searched()}.",
             f"Put that right, or: export {VARIABLE}='{export}'",
         )
         return
     try:
-        from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
-
-        with redirect_stdout(io.StringIO()):
-            trainer = recursive_find_trainer_class_by_name(TRAINER)
+        trainer = find_trainer(TRAINER)
     except Exception as error:  # whatever any module on the way raises is the finding
-        places = traceback.extract_tb(error.__traceback__)
+        cause = error.__cause__ if isinstance(error, InputError) and error.__cause__ else error
+        places = traceback.extract_tb(cause.__traceback__)
         place = next(place for place in reversed(places) if not place.filename.startswith("<"))
-        report.problem(
-            f"nnU-Net's search for {TRAINER} ended with {type(error).__name__}: {error}",
+        findings.problem(
+            f"nnU-Net's search for {TRAINER} ended with {type(cause).__name__}: {cause}",
             f"It came from line {place.lineno} of {place.filename}: mend or reinstall what that belongs to.",
         )
         return
-    report.fact(TRAINER, f"found: {trainer.__module__}")
-    _note_other_command(report)
+    findings.fact(TRAINER, f"found: {trainer.__module__}")
+    _note_other_command(findings)
 
 
 def _why_not_searched() -> str:
@@ -148,96 +147,105 @@ def _why_not_searched() -> str:
     return f"{PTH_FILE} is in no folder where Python runs such files (it is not, after pip install --target)"
 
 
-def _note_other_command(report: Report) -> None:
+def _note_other_command(findings: Findings) -> None:
     command = shutil.which("nnUNetv2_train")
     own = {sysconfig.get_path("scripts"), sysconfig.get_path("scripts", sysconfig.get_preferred_scheme("user"))}
     if command is None:
-        report.note(f"nnUNetv2_train is not on your PATH. Activate this environment ({sys.prefix}).")
+        findings.note(f"nnUNetv2_train is not on your PATH. Activate this environment ({sys.prefix}).")
     elif str(Path(command).parent) not in own:
-        report.note(f"{command} may belong to another Python than this one ({sys.prefix}).")
+        findings.note(f"{command} may belong to another Python than this one ({sys.prefix}).")
 
 
-def check_devices(report: Report) -> list[str]:
+def check_devices(findings: Findings) -> list[str]:
     """Devices that PyTorch can use, as it names them, threads and torch.compile."""
-    report.section("Devices")
+    findings.section("Devices")
     try:
         import torch
     except (ImportError, OSError) as error:
-        report.problem(f"PyTorch can't be imported: {error}", "Install a PyTorch that fits this machine.")
+        findings.problem(f"PyTorch can't be imported: {error}", "Install a PyTorch that fits this machine.")
         return []
-    report.fact("CUDA of this PyTorch", torch.version.cuda or "none: built without")
+    findings.fact("CUDA of this PyTorch", torch.version.cuda or "none: built without")
     devices = ["cpu"]
     for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
         card = torch.cuda.get_device_properties(index)
         devices.append(f"cuda:{index}")
-        report.fact(
+        findings.fact(
             devices[-1], f"{card.name}, {card.total_memory / 2**30:.1f} GiB, capability {card.major}.{card.minor}"
         )
-        check_compilation(report, (card.major, card.minor))
+        check_compilation(findings, (card.major, card.minor))
     if torch.backends.mps.is_available():
         devices.append("mps")
-        report.fact("mps", "available")
-    report.fact("cpu", f"{os.cpu_count()} cores, {torch.get_num_threads()} threads for PyTorch")
+        findings.fact("mps", "available")
+    findings.fact("cpu", f"{os.cpu_count()} cores, {torch.get_num_threads()} threads for PyTorch")
     for variable, default in (("nnUNet_def_n_proc", "8"), ("nnUNet_n_proc_DA", "12, at most the number of cores")):
-        report.fact(variable, os.environ.get(variable, f"not set (nnU-Net takes {default})"))
+        findings.fact(variable, os.environ.get(variable, f"not set (nnU-Net takes {default})"))
     if os.environ.get("nnUNet_n_proc_DA") == "0":
-        report.note("nnUNet_n_proc_DA=0 is for training; nnU-Net can't plan with it. Plan with 1.")
+        findings.note("nnUNet_n_proc_DA=0 is for training; nnU-Net can't plan with it. Plan with 1.")
     if not torch.cuda.is_available():
-        driver = "though nvidia-smi is there: driver and PyTorch may not fit" if shutil.which("nvidia-smi") else ""
-        report.note(f"No GPU that PyTorch can use{', ' * bool(driver)}{driver}.")
-        report.note("nnU-Net's commands want a GPU unless told otherwise: -device cpu (or mps).")
+        _note_missing_gpu(findings)
     return devices
 
 
-def check_compilation(report: Report, capability: tuple[int, int]) -> None:
+def _note_missing_gpu(findings: Findings) -> None:
+    driver = ", though nvidia-smi is there: driver and PyTorch may not fit" if shutil.which("nvidia-smi") else ""
+    findings.note(f"No GPU that PyTorch can use{driver}.")
+    findings.note("nnU-Net's commands want a GPU unless told otherwise: -device cpu (or mps).")
+    if (compiled := os.environ.get("nnUNet_compile", "")).lower() in COMPILE:
+        findings.note(
+            f"nnUNet_compile={compiled} makes nnU-Net compile networks for prediction on the CPU too. That takes "
+            "minutes and saves seconds: unset nnUNet_compile."
+        )
+
+
+def check_compilation(findings: Findings, capability: tuple[int, int]) -> None:
     """Whether torch.compile works on a GPU, if nnU-Net is going to use it."""
-    if os.environ.get("nnUNet_compile", "true").lower() not in ("true", "1", "t") or os.name == "nt":
-        report.fact("torch.compile", "switched off")
+    if os.environ.get("nnUNet_compile", "true").lower() not in COMPILE or os.name == "nt":
+        findings.fact("torch.compile", "switched off")
     elif importlib.util.find_spec("triton") is None:
-        report.problem(
+        findings.problem(
             "torch.compile needs triton, which is missing.", "pip install triton, or: export nnUNet_compile=f"
         )
     elif capability < OLDEST_COMPILED_GPU:
-        report.problem("torch.compile does not support this GPU (capability 7.0).", "export nnUNet_compile=f")
+        findings.problem("torch.compile does not support this GPU (capability 7.0).", "export nnUNet_compile=f")
     else:
-        report.fact("torch.compile", "used by nnU-Net on this GPU (export nnUNet_compile=f to switch it off)")
+        findings.fact("torch.compile", "used by nnU-Net on this GPU (export nnUNet_compile=f to switch it off)")
 
 
-def check_scan(report: Report, devices: list[str]) -> None:
+def check_scan(findings: Findings, devices: list[str]) -> None:
     """Backends of the selective scan: which there are, why not, and which each device will use."""
-    report.section("Selective scan")
+    findings.section("Selective scan")
     if not devices:
-        report.note("Not examined, for it needs PyTorch.")
+        findings.note("Not examined, for it needs PyTorch.")
         return
     import torch
 
     from nnunetv2_cipa.scan.registry import ENVIRONMENT_VARIABLE, backend_status, choose_backend
 
     for name, reason in backend_status().items():
-        report.fact(name, "available" if reason is None else f"not available: {reason}")
+        findings.fact(name, "available" if reason is None else f"not available: {reason}")
     if os.environ.get(ENVIRONMENT_VARIABLE):
-        report.fact(ENVIRONMENT_VARIABLE, os.environ[ENVIRONMENT_VARIABLE])
+        findings.fact(ENVIRONMENT_VARIABLE, os.environ[ENVIRONMENT_VARIABLE])
     for device in devices:
         try:
-            report.fact(f"used on {device}", choose_backend(torch.device(device)).name)
+            findings.fact(f"used on {device}", choose_backend(torch.device(device)).name)
         except InputError as error:
             if device == "cpu" and len(devices) > 1:  # nobody trains there
-                report.note(f"No selective scan for cpu. {error}")
+                findings.note(f"No selective scan for cpu. {error}")
             else:
-                report.problem(f"No selective scan for {device}.", str(error))
+                findings.problem(f"No selective scan for {device}.", str(error))
 
 
-def check_folders(report: Report) -> None:
+def check_folders(findings: Findings) -> None:
     """nnU-Net's three folders. Training reads and writes the last two; the first is for converting and planning."""
-    report.section("nnU-Net's folders")
+    findings.section("nnU-Net's folders")
     for variable in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"):
         folder = os.environ.get(variable)
-        report.fact(variable, folder or "not set")
+        findings.fact(variable, folder or "not set")
         fault = _fault_of_folder(variable, folder)
         if fault and variable == "nnUNet_raw":
-            report.note(f"Converting and planning need nnUNet_raw. {' '.join(fault)}")
+            findings.note(f"Converting and planning need nnUNet_raw. {' '.join(fault)}")
         elif fault:
-            report.problem(*fault)
+            findings.problem(*fault)
 
 
 def _fault_of_folder(variable: str, folder: str | None) -> tuple[str, str] | None:

@@ -9,7 +9,13 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from torch import Tensor
+
+settings.register_profile(
+    "without deadlines", deadline=None
+)  # how long an example takes says what else the machine does
+settings.load_profile("without deadlines")
 
 GOLDEN = Path(__file__).parent / "golden"
 

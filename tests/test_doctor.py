@@ -32,11 +32,11 @@ def problems(capsys):
     """A function that runs one check and returns its problems, each with its remedy, and all that was printed."""
 
     def found(check, *arguments):
-        report = doctor.Report()
-        check(report, *arguments)
+        findings = doctor.Findings()
+        check(findings, *arguments)
         shown = capsys.readouterr().out
-        assert report.problems == shown.count("PROBLEM: ") == shown.count("-> ")
-        return report.problems, shown
+        assert findings.problems == shown.count("PROBLEM: ") == shown.count("-> ")
+        return findings.problems, shown
 
     return found
 
@@ -106,7 +106,7 @@ class TestTrainer:
     def test_python_without_site(self):
         """The real thing: -S, with the packages on PYTHONPATH."""
         folders = [str(doctor.PACKAGE_FOLDER.parent), *(path for path in sys.path if path.endswith("site-packages"))]
-        code = "from nnunetv2_cipa import doctor; doctor.check_trainer(doctor.Report())"
+        code = "from nnunetv2_cipa import doctor; doctor.check_trainer(doctor.Findings())"
         variables = {key: value for key, value in os.environ.items() if key != "nnUNet_extTrainer"}
         variables["PYTHONPATH"] = os.pathsep.join(folders)
         finished = subprocess.run([sys.executable, "-S", "-c", code], env=variables, capture_output=True, text=True)
@@ -150,7 +150,7 @@ class TestDevices:
 
     def test_gpu(self, gpu, problems):
         devices = []
-        number, shown = problems(lambda report: devices.extend(doctor.check_devices(report)))
+        number, shown = problems(lambda findings: devices.extend(doctor.check_devices(findings)))
         assert number == 0
         assert devices == ["cpu", "cuda:0"]
         assert "A Card, 24.0 GiB, capability 8.6" in shown
@@ -183,9 +183,18 @@ class TestDevices:
         monkeypatch.setenv("nnUNet_n_proc_DA", "1")
         assert "can't plan" not in problems(doctor.check_devices)[1]
 
+    @pytest.mark.parametrize(("value", "noted"), [("t", True), ("True", True), ("f", False), (None, False)])
+    def test_compilation_on_a_cpu_is_warned_of(self, problems, monkeypatch, value, noted):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        if value is not None:
+            monkeypatch.setenv("nnUNet_compile", value)
+        number, shown = problems(doctor.check_devices)
+        assert number == 0
+        assert ("unset nnUNet_compile" in shown) == noted
+
     def test_broken_torch(self, problems, monkeypatch):
         monkeypatch.setitem(sys.modules, "torch", None)
-        number, shown = problems(lambda report: doctor.check_scan(report, doctor.check_devices(report)))
+        number, shown = problems(lambda findings: doctor.check_scan(findings, doctor.check_devices(findings)))
         assert number == 1
         assert "PyTorch can't be imported" in shown
 

@@ -6,17 +6,14 @@ every ten minutes are written: the best one is not used.
 
 from pathlib import Path
 
-from nnunetv2_cipa.training.planned import (
-    nnUNetTrainer_planned,
-    nnUNetTrainerCIPA_noCRM_planned,
-    nnUNetTrainerCIPA_noDCIM_planned,
-    nnUNetTrainerCIPA_planned,
-)
-from nnunetv2_cipa.training.predicted_once import PredictedOnce
+from nnunetv2_cipa.training.planned import nnUNetTrainer_planned
+from nnunetv2_cipa.training.trainers import nnUNetTrainerCIPA
 
 
-class nnUNetTrainer_compared(PredictedOnce, nnUNetTrainer_planned):
+class nnUNetTrainer_compared(nnUNetTrainer_planned):
     """nnU-Net's own U-Net."""
+
+    mirrored_prediction = False
 
     def save_checkpoint(self, filename: str) -> None:
         """Write all checkpoints but the best one, which would be written in most of such short epochs."""
@@ -24,13 +21,17 @@ class nnUNetTrainer_compared(PredictedOnce, nnUNetTrainer_planned):
             super().save_checkpoint(filename)
 
 
-class nnUNetTrainerCIPA_compared(nnUNetTrainer_compared, nnUNetTrainerCIPA_planned):
+class nnUNetTrainerCIPA_compared(nnUNetTrainer_compared, nnUNetTrainerCIPA):
     """CIPA-tiny."""
 
 
-class nnUNetTrainerCIPA_noCRM_compared(nnUNetTrainer_compared, nnUNetTrainerCIPA_noCRM_planned):
+class nnUNetTrainerCIPA_noCRM_compared(nnUNetTrainer_compared, nnUNetTrainerCIPA):
     """CIPA-tiny without CRM."""
 
+    use_crm = False
 
-class nnUNetTrainerCIPA_noDCIM_compared(nnUNetTrainer_compared, nnUNetTrainerCIPA_noDCIM_planned):
+
+class nnUNetTrainerCIPA_noDCIM_compared(nnUNetTrainer_compared, nnUNetTrainerCIPA):
     """CIPA-tiny without DCIM."""
+
+    use_dcim = False

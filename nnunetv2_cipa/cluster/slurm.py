@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import submitit
+from submitit import JobEnvironment
 from submitit.core.utils import FailedJobError, FailedSubmissionError
+from submitit.helpers import Checkpointable
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.steps import Step
+from nnunetv2_cipa.steps import Step, run_step
 
 from .queue import SlurmQueue
-from .task import StepTask
 
 SECONDS_TO_CANCEL = 300.0
 POLLS_UNTIL_SEEN = 12  # a minute: network file systems show new files after half of that at the latest
@@ -117,8 +118,7 @@ class SlurmExecutor:
         self._waiting.append(job)
 
     def _gpus(self, step: Step) -> int:
-        words = " ".join((*step.command, *step.options, ""))
-        return self._resources.gpus if " -device cuda " in words else 0
+        return self._resources.gpus if step.work.gpu else 0
 
     def _parameters(self, gpus: int) -> dict[str, Any]:
         wanted = {
@@ -134,6 +134,31 @@ class SlurmExecutor:
             "additional_parameters": {"requeue": True},
             **wanted,
         }
+
+
+class StepTask(Checkpointable):
+    """One step; SLURM may execute it several times, as it requeues jobs that it has preempted or that ran out of time.
+
+    Being checkpointable, it is requeued by submitit when its time ends. A training then goes on from nnU-Net's latest
+    checkpoint, anything else starts anew.
+    """
+
+    def __init__(self, step: Step, log: Path, variables: Mapping[str, str]) -> None:
+        """Prepare a task.
+
+        Args:
+            step: to be executed.
+            log: that its output is appended to.
+            variables: environment variables, in addition to the job's own.
+        """
+        self.step = step
+        self.log = log
+        self.variables = dict(variables)
+
+    def __call__(self) -> int:
+        """Execute the step and return its exit code."""
+        JobEnvironment().paths.result_pickle.unlink(missing_ok=True)  # that of an attempt before a requeue
+        return run_step(self.step, self.log, {**os.environ, **self.variables})
 
 
 class SlurmJob:
@@ -153,7 +178,7 @@ class SlurmJob:
             self._over_since = None
             return None
         outcome = self._outcome()
-        left = outcome is not None and (outcome != 0 or all(path.exists() for path in self.task.step.proves))
+        left = outcome is not None and (outcome != 0 or all(path.exists() for path in self.task.step.output.proof))
         if not left and self._may_still_arrive():
             return None
         if outcome is not None and outcome >= 0:

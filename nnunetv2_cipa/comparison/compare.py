@@ -8,19 +8,20 @@ import torch
 from tqdm import tqdm
 
 from nnunetv2_cipa.evaluation.evaluate import add_reading_arguments
-from nnunetv2_cipa.evaluation.label_folders import read_patients
 from nnunetv2_cipa.files import new_folder
+from nnunetv2_cipa.nnunet.images import images_of_labels
+from nnunetv2_cipa.nnunet.patients import find_patients, read_patients
 
+from .comparison import ComparedModel, Comparison
 from .costs import measure_costs
-from .csv_files import write_cases, write_patients
 from .curves import read_curves
 from .evaluate_models import ModelSource, References, evaluate_models
+from .figures import with_findings
+from .model_facts import Costs
 from .published import PUBLISHED
-from .records import Costs, Settings
 from .rendering import latex, markdown
-from .results import ComparedModel, Comparison
-from .specification import Specification, find_images, specify
-from .summarize import summarize
+from .specification import Specification, specify
+from .statistics import Settings
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -33,7 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=[],
         metavar="[NAME=]TRAINER",
         help="trained models, compared by their cross-validation, or by --predictions of the same NAME; also "
-        "TRAINER__PLANS__CONFIGURATION; one NAME for several makes them runs of one model, such as seeds",
+        "TRAINER__PLANS[__CONFIGURATION]; one NAME for several makes them runs of one model, such as seeds",
     )
     parser.add_argument("-p", default="nnUNetPlans", metavar="PLANS", help="plans of -tr (default: %(default)s)")
     parser.add_argument("-c", default="2d", metavar="CONFIGURATION", help="configuration of -tr (default: %(default)s)")
@@ -75,29 +76,38 @@ def run(arguments: Namespace) -> None:
         configuration=arguments.c,
         folds=arguments.f,
     )
+    patients = arguments.patients or find_patients(specification.reference)
     references = References(
         specification.reference,
         foreground=arguments.l,
         dataset_json=arguments.djfile,
-        patients=None if arguments.patients is None else read_patients(arguments.patients),
+        patients=None if patients is None else read_patients(patients),
+        pets=arguments.pet,
+        tolerance=arguments.tolerance,
     )
     with new_folder(arguments.o, overwrite=arguments.overwrite) as folder:
         comparison = compare(
             specification,
             references,
             device=None if arguments.no_costs else arguments.device,
+            patients_file=patients,
             num_processes=arguments.np,
         )
         comparison.to_json(folder / "comparison.json")
-        write_cases(folder / "cases.csv", comparison)
-        write_patients(folder / "patients.csv", comparison)
+        comparison.write_cases(folder / "cases.csv")
+        comparison.write_patients(folder / "patients.csv")
         for name, text in (("comparison.md", markdown(comparison)), ("comparison.tex", latex(comparison))):
             (folder / name).write_text(text, encoding="utf-8")
     print(f"\n{markdown(comparison)}\n{arguments.o}")
 
 
 def compare(
-    specification: Specification, references: References, *, device: str | None = None, num_processes: int = 1
+    specification: Specification,
+    references: References,
+    *,
+    device: str | None = None,
+    patients_file: Path | None = None,
+    num_processes: int = 1,
 ) -> Comparison:
     """Evaluate all models, and set them side by side.
 
@@ -105,6 +115,7 @@ def compare(
         specification: The models.
         references: What they are measured against.
         device: Where the networks' costs are measured; None leaves costs out.
+        patients_file: That names the patients of `references`; None where they are read from names.
         num_processes: How many cases are measured at a time.
 
     Raises:
@@ -117,18 +128,19 @@ def compare(
         ComparedModel(source.name, runs[source.name], costs.get(source.name), curves[source.name])
         for source in specification.sources
     )
-    settings = Settings()
-    means, differences = summarize(models, settings)
-    return Comparison(
-        dataset_name=specification.dataset_name,
-        reference=str(specification.reference),
-        images=find_images(specification.dataset_name, specification.reference),
-        models=models,
-        means=means,
-        differences=differences,
-        published=PUBLISHED,
-        settings=settings,
-        created=datetime.now().astimezone().isoformat(timespec="seconds"),
+    return with_findings(
+        Comparison(
+            dataset_name=specification.dataset_name,
+            reference=str(specification.reference),
+            images=images_of_labels(specification.reference, specification.dataset_name),
+            models=models,
+            means={},
+            differences=(),
+            published=PUBLISHED,
+            settings=Settings(),
+            created=datetime.now().astimezone().isoformat(timespec="seconds"),
+            patients_file=None if patients_file is None else str(patients_file),
+        )
     )
 
 

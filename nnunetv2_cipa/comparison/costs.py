@@ -1,15 +1,12 @@
 """What a network costs: measured in a process of its own, so that nothing else counts."""
 
 import json
-import subprocess
 import sys
 
-from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.model_folder import ModelFolder
+from nnunetv2_cipa.processes import output_of
 
-from .model_folder import ModelFolder
-from .records import Costs
-
-_LAST_LINES = 15
+from .model_facts import Costs
 
 
 def measure_costs(trained: ModelFolder, device: str) -> Costs:
@@ -24,9 +21,7 @@ def measure_costs(trained: ModelFolder, device: str) -> Costs:
     """
     command = [sys.executable, "-m", "nnunetv2_cipa.comparison.network_costs"]
     arguments = [str(trained.folder), trained.trainer, trained.configuration, device]
-    done = subprocess.run([*command, *arguments], capture_output=True, encoding="utf-8", check=False)
-    if done.returncode != 0:
-        last = "\n".join((done.stdout + done.stderr).splitlines()[-_LAST_LINES:])
-        raise InputError(f"The network of {trained.folder} could not be measured on {device}:\n{last}")
-    content = json.loads(done.stdout.splitlines()[-1])
+    failure = f"The network of {trained.folder} could not be measured on {device}"
+    lines = output_of([*command, *arguments], failure=failure).splitlines()
+    content = json.loads(next(line for line in reversed(lines) if line.startswith("{")))  # libraries may print too
     return Costs(**{**content, "patch_size": tuple(content["patch_size"])})

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.model_folder import ModelFolder
 from nnunetv2_cipa.weights.checkpoint_file import read_checkpoint
 
-from .model_folder import ModelFolder
-from .records import Curve
+from .model_facts import Curve
 
 _KEYS = ("train_losses", "val_losses", "mean_fg_dice", "lrs", "epoch_start_timestamps", "epoch_end_timestamps")
 

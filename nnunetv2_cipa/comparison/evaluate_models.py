@@ -7,9 +7,10 @@ from pathlib import Path
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.evaluation import evaluate_pairs
 from nnunetv2_cipa.evaluation.label_folders import LabelFormat, Pair, find_label_format, find_pairs, natural_order
+from nnunetv2_cipa.evaluation.uptake import find_pets
+from nnunetv2_cipa.nnunet.model_folder import ModelFolder
 
-from .model_folder import ModelFolder
-from .results import Run
+from .comparison import Run
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,23 @@ class ModelSource:
 
 @dataclass(frozen=True)
 class References:
-    """What predictions are measured against, as `evaluation.evaluate_folders` takes it."""
+    """What predictions are measured against, as `evaluation.evaluate_folders` takes it.
+
+    Attributes:
+        folder: Of label files.
+        foreground: Label values that together are the foreground.
+        dataset_json: The dataset's.
+        patients: Patient of each case; None reads them from the names of all references.
+        pets: Folder of PET volumes in SUV.
+        tolerance: Distance up to which borders agree.
+    """
 
     folder: Path
     foreground: Sequence[int] | None = None
     dataset_json: Path | None = None
     patients: Mapping[str, str] | None = None
+    pets: Path | None = None
+    tolerance: float | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +75,13 @@ def evaluate_models(
     for run in planned:
         print(f"{run.model}: {run.source}", flush=True)
         try:
-            evaluation = evaluate_pairs(run.pairs, run.label_format, num_processes=num_processes)
+            evaluation = evaluate_pairs(
+                run.pairs,
+                run.label_format,
+                pets=references.pets or find_pets(references.folder),
+                tolerance=references.tolerance,
+                num_processes=num_processes,
+            )
         except InputError as error:
             raise InputError(f"{run.model}: {error}") from error
         runs[run.model].append(Run(run.source, evaluation))

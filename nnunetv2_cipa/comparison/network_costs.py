@@ -2,22 +2,20 @@
 
 import json
 import platform
-import resource
 import statistics
 import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
 
+import psutil
 import torch
 from batchgenerators.utilities.file_and_folder_operations import load_json
-from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
-from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from torch import Tensor, nn
 
 from nnunetv2_cipa.comparison.flops import count_flops
-from nnunetv2_cipa.comparison.records import Costs
-from nnunetv2_cipa.weights.nnunet_dataset import trainer_class
+from nnunetv2_cipa.comparison.model_facts import Costs
+from nnunetv2_cipa.nnunet.networks import build_network
 
 REPEATS = 5
 
@@ -29,7 +27,8 @@ def network_costs(model_folder: Path, trainer: str, configuration: str, device: 
     """
     _warm_up(device)
     before = peak_memory_so_far(device)
-    network, shape = _network(model_folder, trainer, configuration)
+    plans, dataset_json = (load_json(str(model_folder / name)) for name in ("plans.json", "dataset.json"))
+    network, shape = build_network(trainer, plans, configuration, dataset_json)
     network = network.to(device).eval()
     image = torch.randn(1, *shape, device=device)
     _seconds(network, image)
@@ -44,22 +43,6 @@ def network_costs(model_folder: Path, trainer: str, configuration: str, device: 
         device=_device_name(device),
         threads=torch.get_num_threads(),
     )
-
-
-def _network(model_folder: Path, trainer: str, configuration: str) -> tuple[nn.Module, tuple[int, ...]]:
-    """The network, and the shape of its input without the batch."""
-    plans = PlansManager(str(model_folder / "plans.json"))
-    dataset_json = load_json(str(model_folder / "dataset.json"))
-    settings = plans.get_configuration(configuration)
-    channels = determine_num_input_channels(plans, settings, dataset_json)
-    network = trainer_class(trainer).build_network_architecture(
-        plans,
-        settings,
-        channels,
-        plans.get_label_manager(dataset_json).num_segmentation_heads,
-        enable_deep_supervision=False,
-    )
-    return network, (channels, *settings.patch_size)
 
 
 def _warm_up(device: torch.device) -> None:
@@ -86,6 +69,10 @@ def peak_memory_so_far(device: torch.device) -> int:
     lines = status.read_text(encoding="utf-8").splitlines() if status.is_file() else []
     if peaks := [line.split()[1] for line in lines if line.startswith("VmHWM:")]:
         return 1024 * int(peaks[0])  # getrusage would start from what the parent process had used
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource  # which Windows lacks
+
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return used if sys.platform == "darwin" else 1024 * used  # bytes on macOS, kilobytes elsewhere
 

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Sequence
 
-from .results import Comparison
-from .tables import Cell, Table, description, tables
+from .comparison import Comparison
+from .table import Cell, Table
+from .tables import description, tables
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -19,6 +20,7 @@ _LATEX = {
     "^": r"\textasciicircum{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
+    "²": r"\textsuperscript{2}",
 }
 
 
@@ -44,11 +46,11 @@ def _markdown_table(table: Table) -> list[str]:
     """Columns padded to one width, so that it is readable as it stands too."""
 
     def shown(cell: Cell) -> str:
-        text = _markdown_text(cell.text)
+        text = _markdown_text(cell.whole)
         return f"**{text}**" if cell.bold else text
 
     rows = [
-        [_markdown_text(column) for column in table.columns],
+        [_markdown_text(column.text) for column in table.columns],
         *([shown(cell) for cell in row] for row in table.rows),
     ]
     widths = [max(3, *(len(row[column]) for row in rows)) for column in range(len(table.columns))]
@@ -69,7 +71,7 @@ def _markdown_text(text: str) -> str:
 
 def _latex_table(table: Table) -> list[str]:
     def shown(cell: Cell) -> str:
-        text = re.sub(r"(?<!\w)-(?=\d)", "$-$", _latex_text(cell.text))
+        text = re.sub(r"(?<!\w)-(?=\d)", "$-$", _latex_text(cell.whole))
         return rf"\textbf{{{text}}}" if cell.bold else text
 
     def line(texts: Sequence[str]) -> str:
@@ -82,7 +84,7 @@ def _latex_table(table: Table) -> list[str]:
         rf"\caption{{{_latex_text(caption)}}}",
         rf"\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}",
         r"\toprule",
-        line([_latex_text(column) for column in table.columns]),
+        line([_latex_text(column.text) for column in table.columns]),
         r"\midrule",
         *(line([shown(cell) for cell in row]) for row in table.rows),
         r"\bottomrule",

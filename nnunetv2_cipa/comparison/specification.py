@@ -1,16 +1,14 @@
 """What the user asks to be compared: from words of the command line to files."""
 
-import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.folders import find_dataset
+from nnunetv2_cipa.nnunet.model_folder import find_model, find_training_labels
 
 from .evaluate_models import ModelSource
-from .model_folder import find_dataset, find_model, find_training_labels
-from .records import Images
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ def specify(
 
     Args:
         dataset: Number or name; only models of nnU-Net need it.
-        trainers: `[NAME=]TRAINER[__PLANS__CONFIGURATION]` each.
+        trainers: `[NAME=]TRAINER[__PLANS[__CONFIGURATION]]` each.
         predictions: `NAME=FOLDER` each.
         reference: Folder of label files; by default that of the dataset's training cases.
         plans: Of those trainers that do not say.
@@ -77,23 +75,6 @@ def specify(
     return Specification(dataset_name or reference.resolve().parent.name, reference.absolute(), tuple(sources))
 
 
-def find_images(dataset_name: str, reference: Path) -> Images | None:
-    """Find the images that belong to a folder of label files, None where nnU-Net's layout does not tell."""
-    folder = reference.resolve()
-    if folder.name == "gt_segmentations":  # nnU-Net's copy of labelsTr
-        folder = Path(os.environ.get("nnUNet_raw", ""), dataset_name, "labelsTr").resolve()
-    images = folder.with_name(folder.name.replace("labels", "images", 1))
-    description = folder.with_name("dataset.json")
-    if images == folder or not images.is_dir() or not description.is_file():
-        return None
-    try:
-        content = json.loads(description.read_text(encoding="utf-8"))
-        channels = sorted((int(number), str(name)) for number, name in content["channel_names"].items())
-        return Images(str(images), content["file_ending"], tuple(name for _, name in channels))
-    except (ValueError, KeyError, TypeError, AttributeError):  # a dataset.json of another program
-        return None
-
-
 def _named_folder(word: str) -> tuple[str, str]:
     name, _, folder = word.partition("=")
     if not (name and folder):
@@ -107,9 +88,9 @@ def _named_model(word: str, plans: str, configuration: str) -> tuple[str, str]:
     if not model or (equals and not name):
         raise InputError(f"-tr {word}: expected TRAINER or NAME=TRAINER, such as CIPA=nnUNetTrainerCIPA.")
     parts = model.split("__")
-    if len(parts) not in (1, 3):
-        raise InputError(f"-tr {word}: expected TRAINER or TRAINER__PLANS__CONFIGURATION, as nnU-Net names folders.")
-    return name or model, model if len(parts) == 3 else f"{model}__{plans}__{configuration}"
+    if len(parts) > 3 or not all(parts):
+        raise InputError(f"-tr {word}: expected TRAINER[__PLANS[__CONFIGURATION]], as nnU-Net names folders.")
+    return name or model, "__".join([*parts, *(plans, configuration)[len(parts) - 1 :]])
 
 
 def _by_name(words: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

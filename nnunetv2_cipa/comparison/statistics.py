@@ -7,17 +7,67 @@ six lines are no reason for one more dependency.
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 
-from .records import Interval, PairedTest, Settings
-
-Numbers = NDArray[np.float64]
+from nnunetv2_cipa.evaluation.overlap import Numbers
 
 _BATCH = 250  # resamples at a time, so that memory stays small
 _DECIMALS = 9  # what differs by less is rounding
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How intervals were made.
+
+    Attributes:
+        confidence: Of all intervals.
+        resamples: Number of bootstrap samples of patients.
+        seed: Of the random numbers that draw them.
+    """
+
+    confidence: float = 0.95
+    resamples: int = 9999
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its interval of confidence.
+
+    Attributes:
+        value: The figure; NaN where it is undefined.
+        low: Lower end of the interval; NaN where there are too few patients for one.
+        high: Upper end.
+        defined: Number of patients it stands on.
+    """
+
+    value: float
+    low: float
+    high: float
+    defined: int
+
+
+@dataclass(frozen=True)
+class PairedTest:
+    """What the patients say about two models, one by one.
+
+    Attributes:
+        p_value: Wilcoxon's signed-rank test, two-sided; NaN where no patient differs.
+        p_holm: The same after Holm's correction for all pairs of models.
+        wins: Patients for whom the first model is better.
+        losses: Patients for whom the second one is.
+        ties: Patients for whom they are equal.
+    """
+
+    p_value: float
+    p_holm: float
+    wins: int
+    losses: int
+    ties: int
 
 
 def bootstrap_interval(

@@ -1,8 +1,9 @@
 """Measures of predictions against references, from files alone."""
 
+from .cases import Case, Patient
+from .evaluation import Evaluation, read_evaluation
 from .folders import evaluate_folders, evaluate_pairs
-from .records import MEASURES, Case, Measure, Patient
-from .results import Evaluation, read_evaluation
+from .measures import MEASURES, Measure
 
 __all__ = [
     "MEASURES",

@@ -1,6 +1,5 @@
 """`nnUNetv2_cipa evaluate`: predictions against references, as a table, as JSON and as CSV."""
 
-import math
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,11 +8,13 @@ from nnunetv2.configuration import default_num_processes
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_file
+from nnunetv2_cipa.nnunet.patients import find_patients, read_patients
 
+from .evaluation import Evaluation
 from .folders import evaluate_folders
-from .label_folders import read_patients
-from .records import MEASURES, Mean, Measure
-from .results import Evaluation
+from .measures import MEASURES
+from .patients import remark_on_patients
+from .wording import amount, heading, shown
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -41,7 +42,8 @@ def add_reading_arguments(parser: ArgumentParser) -> None:
         type=int,
         nargs="+",
         metavar="LABEL",
-        help="label values that together are the foreground (default: the dataset's only one, without dataset.json 1)",
+        help="label values that together are the foreground (default: all of the dataset's, and where there are "
+        "several, each by itself too; without dataset.json 1)",
     )
     parser.add_argument(
         "-djfile",
@@ -50,10 +52,23 @@ def add_reading_arguments(parser: ArgumentParser) -> None:
         help="the dataset's dataset.json (default: the one among the predictions, else the one beside -ref)",
     )
     parser.add_argument(
+        "-pet",
+        type=Path,
+        metavar="FOLDER",
+        help="PET volumes in SUV, CASE.nii.gz each, for TLG and SUV (default: petTr or petTs beside -ref, if any)",
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=float,
+        metavar="DISTANCE",
+        help="up to which borders agree in surface Dice (default: 2 mm, in images without a spacing 1 pixel)",
+    )
+    parser.add_argument(
         "--patients",
         type=Path,
         metavar="FILE.json",
-        help="patient of each case, as {case: patient} (default: a case's name up to the first underscore)",
+        help="patient of each case, as {case: patient} (default: patients.json beside the dataset.json of -ref, else "
+        "by the cases' names)",
     )
 
 
@@ -75,54 +90,56 @@ def run(arguments: Namespace) -> None:
             foreground=arguments.l,
             dataset_json=arguments.djfile,
             patients=None if arguments.patients is None else read_patients(arguments.patients),
+            pets=arguments.pet,
+            tolerance=arguments.tolerance,
             allow_missing=arguments.chill,
             num_processes=arguments.np,
         )
         evaluation.to_json(json_file)
         evaluation.to_csv(csv_file)
     print(f"\n{summary(evaluation)}\n\n{output}\n{table}")
-    if arguments.patients is None and len(evaluation.patients) == 1 < len(evaluation.cases):
-        print(
-            f"\nAll cases were taken for one patient's, {evaluation.patients[0].identifier}, as their names are the "
-            "same up to the first underscore. If they are not, give the patient of each with --patients."
-        )
+    if remark := remark_on_patients(evaluation, arguments.patients or find_patients(arguments.ref)):
+        print(f"\n{remark}")
 
 
 def summary(evaluation: Evaluation) -> str:
-    """Both kinds of measures as text; fractions are shown in percent."""
-    cases, patients, pooled = evaluation.cases, evaluation.patients, evaluation.pooled
-    lines = [
-        f"{_number(cases, 'case')} of {_number(patients, 'patient')}, foreground {list(evaluation.labels)}",
-        "",
-        "PCLT20K protocol: pixels of all cases pooled, mean HD95 of slices in pixels",
-        f"{'IoU %':>10}{'Dice %':>10}{'Acc %':>10}{'HD95':>10}",
-        _percent(pooled.overlap.iou)
-        + _percent(pooled.overlap.dice)
-        + _percent(pooled.overlap.balanced_accuracy)
-        + _shown(pooled.hausdorff95),
-        "",
-        f"{'Mean':<16}{'over cases':>10}{'defined':>10}{'over patients':>18}{'defined':>10}",
+    """All measures as text, of all labels together and of each; fractions are shown in percent."""
+    cases, patients = evaluation.cases, evaluation.patients
+    numbers = f"{_number(cases, 'case')} of {_number(patients, 'patient')}"
+    together = f"{numbers}, foreground {list(evaluation.labels)}"
+    each = {f"{name} {list(of_label.labels)}": of_label for name, of_label in evaluation.per_label.items()}
+    lines = [line for title, one in {together: evaluation, **each}.items() for line in ("", title, "", *_tables(one))]
+    return "\n".join(lines[1:])
+
+
+def _tables(evaluation: Evaluation) -> list[str]:
+    width = 2 + max(len(heading(measure, evaluation.units)) for measure in MEASURES.values())
+
+    pooled = evaluation.measures("pooled")
+    agreement = [
+        f"{heading(measure, evaluation.units):<{width}}{shown(evaluation.figure(measure), measure.kind):>10}"
+        for measure in evaluation.measures("agreement")
     ]
-    for measure in MEASURES:
-        unit = "%" if measure.kind == "fraction" else measure.unit(evaluation.units)
+    means = [f"{'Mean':<{width}}{'over cases':>10}{'defined':>10}{'over patients':>18}{'defined':>10}"]
+    for measure in evaluation.measures("patient"):
         over_cases, over_patients = evaluation.mean_over_cases(measure), evaluation.mean_over_patients(measure)
-        lines.append(
-            f"{f'{measure.title} {unit}':<16}{_value(measure, over_cases)}{over_cases.defined:>10}"
-            f"{'':>8}{_value(measure, over_patients)}{over_patients.defined:>10}"
+        means.append(
+            f"{heading(measure, evaluation.units):<{width}}"
+            f"{shown(over_cases.value, measure.kind):>10}{over_cases.defined:>10}"
+            f"{shown(over_patients.value, measure.kind):>18}{over_patients.defined:>10}"
         )
-    return "\n".join(lines)
-
-
-def _value(measure: Measure, mean: Mean) -> str:
-    return _percent(mean.value) if measure.kind == "fraction" else _shown(mean.value)
-
-
-def _percent(fraction: float) -> str:
-    return _shown(100 * fraction)
-
-
-def _shown(value: float) -> str:
-    return f"{'-' if math.isnan(value) else f'{value:.2f}':>10}"
+    return [
+        "PCLT20K protocol: pixels of all cases pooled, mean HD95 of slices in pixels",
+        "".join(f"{heading(measure, evaluation.units).removesuffix(' pixels'):>10}" for measure in pooled),
+        "".join(f"{shown(evaluation.figure(measure), measure.kind):>10}" for measure in pooled),
+        "",
+        *means,
+        "",
+        "Agreement with the reference over patients: limits of agreement, Lin's concordance",
+        *agreement,
+        "",
+        f"Borders agree within {amount(evaluation.tolerance)} {evaluation.units.length} in surface Dice.",
+    ]
 
 
 def _number(things: Sequence[object], name: str) -> str:

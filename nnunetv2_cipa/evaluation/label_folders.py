@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.patients import find_patients, patients_of
 
 from .label_images import Labels
 
@@ -48,8 +49,8 @@ def find_label_format(
     Args:
         reference: Folder of label files.
         prediction: Folder of predictions.
-        foreground: Label values that together are the foreground; by default the dataset's only one, without a
-            dataset.json 1.
+        foreground: Label values that together are the foreground; by default all of the dataset's, and if these are
+            several, each by itself too. Without a dataset.json 1.
         dataset_json: The dataset's.
 
     Raises:
@@ -84,7 +85,8 @@ def find_pairs(
         reference: Folder of label files.
         prediction: Folder of predictions.
         ending: Of the file names; other files are not looked at.
-        patients: Patient of each case; by default the text of its identifier before the first underscore.
+        patients: Patient of each case; by default what patients.json beside the dataset.json of `reference` says, and
+            without that file what the names of all references do.
         allow_missing: Leave out references without a prediction, for the validation folder of one fold.
 
     Returns:
@@ -100,7 +102,9 @@ def find_pairs(
     missing = [] if allow_missing else sorted(references.keys() - predictions, key=natural_order)
     extra = sorted(predictions.keys() - references, key=natural_order)
     paired = sorted(predictions.keys() & references, key=natural_order)
-    homeless = [] if patients is None else [case for case in paired if case not in patients]
+    if patients is None:
+        patients = patients_of(references, find_patients(reference))
+    homeless = [case for case in paired if case not in patients]
     lines = [
         line
         for what, cases in (
@@ -114,32 +118,12 @@ def find_pairs(
     if lines:
         hint = ["Cases without a prediction can be left out with --chill."] if missing else []
         raise InputError("\n".join(["References and predictions must be of the same cases.", *hint, *lines]))
-    return [
-        Pair(case, patient_of(case) if patients is None else patients[case], references[case], predictions[case])
-        for case in paired
-    ]
-
-
-def patient_of(identifier: str) -> str:
-    """The text before the first underscore, as PCLT20K's slices are named."""
-    return identifier.partition("_")[0]
+    return [Pair(case, patients[case], references[case], predictions[case]) for case in paired]
 
 
 def natural_order(identifier: str) -> list[tuple[int, str]]:
     """Sort key that takes numbers as numbers: `0001_9` before `0001_10`."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", identifier)]
-
-
-def read_patients(file: Path) -> dict[str, str]:
-    """Read a JSON file that gives each case identifier its patient.
-
-    Raises:
-        InputError: it is not there, or is something else.
-    """
-    patients = _read_json(file)
-    if not all(isinstance(patient, str) for patient in patients.values()):
-        raise InputError(f'{file} must give each case identifier its patient, as in {{"case_1": "Ada"}}.')
-    return patients
 
 
 def _read_json(file: Path) -> dict[str, Any]:
@@ -156,23 +140,27 @@ def _read_json(file: Path) -> dict[str, Any]:
 
 def _labels_of_dataset(content: dict[str, Any], file: Path, foreground: Sequence[int] | None) -> Labels:
     """Labels of a dataset.json, a region's being all of its values."""
-    values: set[int] = set()
-    ignored: int | None = None
+    named: dict[str, tuple[int, ...]] = {}
     try:
         content["file_ending"].lower()
         for name, value in content["labels"].items():
-            if name == "ignore":
-                ignored = int(value)
-            else:
-                values.update(map(int, value if isinstance(value, list) else [value]))
-    except (KeyError, AttributeError, TypeError, ValueError) as error:
+            named[str(name)] = tuple(map(int, value if isinstance(value, list) else [value]))
+        ignored = named.pop("ignore", (None,))[0]
+    except (KeyError, AttributeError, TypeError, ValueError, IndexError) as error:
         raise InputError(f"{file} is no dataset.json of nnU-Net v2: look at file_ending and labels.") from error
+    values = {value for of_name in named.values() for value in of_name}
     known = sorted(values - {0})
-    if foreground is None and len(known) != 1:
-        raise InputError(f"{file} has the labels {known}: say with -l which of them are the foreground.")
     if foreground is not None and not values.issuperset(foreground):
         raise InputError(f"{file} has the labels {known}: -l {' '.join(map(str, foreground))} names others.")
-    return Labels(tuple(sorted(set(foreground or known))), frozenset({0, *values}), ignored)
+    if not known:
+        raise InputError(f"{file} has no label but background. Give the dataset's own with -djfile.")
+    parts = tuple((name, of_name) for name, of_name in named.items() if of_name != (0,))
+    return Labels(
+        foreground=tuple(sorted(set(foreground or known))),
+        allowed=frozenset({0, *values}),
+        ignored=ignored,
+        parts=parts if foreground is None and len(parts) > 1 else (),
+    )
 
 
 def _reader(content: dict[str, Any], file: Path | None) -> type[Any]:

@@ -1,7 +1,8 @@
 """Label files, read with nnU-Net's own readers, and turned into the masks that are compared."""
 
 import gzip
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from nnunetv2_cipa.errors import InputError
 
 from .overlap import Mask
 
+_TOLERANCE = 1e-3
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -21,11 +24,13 @@ class Labels:
         foreground: Those that together are the foreground.
         allowed: All that may occur, the foreground's among them.
         ignored: The value of pixels that are not to be counted, as nnU-Net's ignore label; only references have it.
+        parts: Names and values of the labels or regions that are evaluated by themselves too, where there are several.
     """
 
     foreground: tuple[int, ...] = (1,)
     allowed: frozenset[int] = frozenset({0, 1})
     ignored: int | None = None
+    parts: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,12 +57,14 @@ class MaskPair:
         prediction: The same shape.
         counted: Pixels that count; None if all do. Neither mask has any other pixel.
         spacing: Distance between pixels in mm, None where the files have none.
+        parts: The same of each label or region that is evaluated by itself.
     """
 
     reference: Mask
     prediction: Mask
     counted: Mask | None
     spacing: tuple[float, ...] | None
+    parts: Mapping[str, "MaskPair"] = field(default_factory=dict)
 
 
 def read_pair(reference_file: Path, prediction_file: Path, reader: type[Any], labels: Labels) -> MaskPair:
@@ -79,11 +86,14 @@ def read_pair(reference_file: Path, prediction_file: Path, reader: type[Any], la
         raise InputError("\n".join(faults))
     if difference := _difference(*images):
         raise InputError(f"{prediction_file} does not fit {reference_file}: {difference}")
-    reference, prediction = (np.isin(image.values, labels.foreground) for image in images)
-    if labels.ignored is None:
-        return MaskPair(reference, prediction, None, images[0].spacing)
-    counted = images[0].values != labels.ignored
-    return MaskPair(reference, prediction & counted, counted, images[0].spacing)
+    reference, prediction = images
+    counted = None if labels.ignored is None else reference.values != labels.ignored
+
+    def masks(values: tuple[int, ...], parts: Mapping[str, MaskPair]) -> MaskPair:
+        true, found = np.isin(reference.values, values), np.isin(prediction.values, values)
+        return MaskPair(true, found if counted is None else found & counted, counted, reference.spacing, parts)
+
+    return masks(labels.foreground, {name: masks(values, {}) for name, values in labels.parts})
 
 
 def read_label_image(file: Path, reader: type[Any], allowed: frozenset[int]) -> LabelImage:
@@ -92,20 +102,45 @@ def read_label_image(file: Path, reader: type[Any], allowed: frozenset[int]) -> 
     Raises:
         InputError: it is unreadable, torn, or has values that are not allowed.
     """
+    values, properties = read_channel(file, lambda: reader().read_seg(str(file)))
+    values = as_labels(values)
+    if not np.isin(values, list(allowed)).all():
+        wrong = np.setdiff1d(values, list(allowed))
+        shown = ", ".join(np.format_float_positional(value, trim="-") for value in wrong[:5]) + ", ..." * (
+            len(wrong) > 5
+        )
+        raise InputError(f"{file} has values that are no labels: {shown} (labels: {_listed(allowed)})")
+    return _label_image(values, properties)
+
+
+def as_labels(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Values with those that are as good as whole numbers, such as 0.9999999 after resampling, made such."""
+    whole = np.rint(values)
+    return np.where(np.abs(values - whole) <= _TOLERANCE, whole, values)
+
+
+def read_channel(
+    file: Path, read: Callable[[], tuple[NDArray[np.float32], dict[str, Any]]]
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """Read a file of one channel, `(D, H, W)`, and what nnU-Net's reader says of it.
+
+    Args:
+        file: What `read` reads.
+        read: A method of one of nnU-Net's readers, its arguments included.
+
+    Raises:
+        InputError: it is unreadable or torn, or has another number of channels.
+    """
     try:
         if file.suffix == ".gz":
             _decompress(file)
-        values, properties = reader().read_seg(str(file))
+        values, properties = read()
     except Exception as error:  # each reader raises what its libraries do
         reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
         raise InputError(f"{file} cannot be read: {reason}") from error
     if len(values) != 1:
-        raise InputError(f"{file} has {len(values)} channels: a label file has one")
-    if not np.isin(values, list(allowed)).all():
-        wrong = np.setdiff1d(values, list(allowed))
-        shown = ", ".join(f"{value:g}" for value in wrong[:5]) + ", ..." * (len(wrong) > 5)
-        raise InputError(f"{file} has values that are no labels: {shown} (labels: {_listed(allowed)})")
-    return _label_image(values[0], properties)
+        raise InputError(f"{file} has {len(values)} channels: one is expected in each file.")
+    return values[0], properties
 
 
 def _decompress(file: Path) -> None:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from .overlap import Mask, bounding_box, ratio
+from .overlap import Counts, Mask, bounding_box, dice
 
 
 @dataclass(frozen=True)
-class Lesions:
-    """Connected components by whether the other mask has at least one pixel in them. Counts add up (`+`).
+class Lesions(Counts):
+    """Connected components by whether the other mask has at least one pixel in them.
 
     A voxel's neighbours are the 18 that share a face or an edge with it, as in autoPET's evaluation; within a slice
     these are the 8 around a pixel.
@@ -29,19 +29,10 @@ class Lesions:
     missed_pixels: int = 0
     false_pixels: int = 0
 
-    def __add__(self, other: "Lesions") -> "Lesions":
-        return Lesions(
-            self.detected + other.detected,
-            self.missed + other.missed,
-            self.false + other.false,
-            self.missed_pixels + other.missed_pixels,
-            self.false_pixels + other.false_pixels,
-        )
-
     @property
     def f1(self) -> float:
         """2 detected / (2 detected + missed + false), as in ISLES'22; NaN where there is no component at all."""
-        return ratio(2 * self.detected, 2 * self.detected + self.missed + self.false)
+        return dice(self.detected, self.missed, self.false)
 
 
 def lesions(reference: Mask, prediction: Mask) -> Lesions:

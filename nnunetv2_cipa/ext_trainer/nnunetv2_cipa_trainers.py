@@ -11,13 +11,11 @@ import importlib.util
 
 PACKAGE = "nnunetv2_cipa"
 PREFIXES = ("nnUNetTrainerCIPA", "nnUNetTrainer_quick", "nnUNetTrainer_planned")
-MODULES = tuple(f"{PACKAGE}.training.{name}" for name in ("nnUNetTrainerCIPA", "quick", "planned"))
+TRAINERS = f"{PACKAGE}.training.trainers"
 
 
 def __getattr__(name: str) -> object:
     # A program of another environment, without the package, inherits this folder when it is started from ours.
     if name.startswith(PREFIXES) and importlib.util.find_spec(PACKAGE) is not None:
-        for module in map(importlib.import_module, MODULES):
-            if hasattr(module, name):
-                return getattr(module, name)
+        return getattr(importlib.import_module(TRAINERS), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

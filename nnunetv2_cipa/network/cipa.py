@@ -60,11 +60,14 @@ class CIPA(nn.Module):
         """Map (B, 2, H, W), channel 0 CT and channel 1 PET (or in `channel_order`), to logits (B, num_classes, H, W).
 
         Raises:
-            ValueError: another number of channels than two, or another size than the patch size.
+            ValueError: another number of channels than two, or another size than the patch size; in evaluation, values
+                that are not finite, which would give an empty mask without a word. Compiled code does not look at them.
         """
         if x.ndim != 4 or tuple(x.shape[1:]) != (len(MODALITIES), *self.patch_size):
             expected = f"(B, {len(MODALITIES)}, {self.patch_size[0]}, {self.patch_size[1]})"
             raise ValueError(f"CIPA was built for input {expected}, a CT and a PET channel; found {tuple(x.shape)}")
+        if not (self.training or torch.compiler.is_compiling() or x.is_meta or torch.isfinite(x).all()):
+            raise ValueError("CIPA's input has values that are NaN or infinite: look for them in the images")
         x = x.index_select(1, self.channel_order)
         # Both modalities go through the shared encoder as one batch: CT in its first half, PET in its second.
         maps = self.encoder(x.transpose(0, 1).flatten(0, 1).unsqueeze(1))

@@ -7,6 +7,8 @@ from nnunetv2_cipa.network.state_space import SS2D
 
 REGION = 4
 STATE_SIZE = 16
+FEWEST_VALUES = 64
+"""Of a channel in a batch, from which its mean and variance are estimated."""
 
 
 class DCIM(nn.Module):
@@ -18,11 +20,11 @@ class DCIM(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.local_convolutions = nn.Sequential(
+        self.local_convolutions = NormalisedConvolutions(
             *_convolution(channels, channels // 4),
             *_convolution(channels // 4, channels),
         )
-        self.region_convolutions = nn.Sequential(
+        self.region_convolutions = NormalisedConvolutions(
             *_convolution(channels, channels // 16),
             *_convolution(channels // 16, channels // 8, stride=2),
             *_convolution(channels // 8, channels // 4, stride=2),
@@ -60,6 +62,32 @@ class DCIM(nn.Module):
     def region_tokens(self, pet: Tensor) -> Tensor:
         """Condense PET's (B, H, W, C) map to one token per region: (B, ceil(H/4), ceil(W/4), C)."""
         return self.region_convolutions(pet.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+
+
+class NormalisedConvolutions(nn.Sequential):
+    """Convolutions and batch norms, which train on few values a channel, too: (B, C, H, W) to (B, C', H', W').
+
+    Published CIPA is trained on images of 512 pixels, where a channel has hundreds of values in a batch. On small
+    patches it has a few, and a single one where the last map of one image is a single pixel, of which there is no
+    variance. There a batch norm uses and keeps its running statistics in training, as it does in evaluation: those that
+    were imported, or 0 and 1 from the start.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the layers in their order."""
+        for layer in self:
+            if isinstance(layer, (nn.BatchNorm2d, nn.SyncBatchNorm)) and _has_few_values(layer, x):
+                mean, variance = layer.running_mean, layer.running_var
+                x = F.batch_norm(x, mean, variance, layer.weight, layer.bias, eps=layer.eps)
+            else:
+                x = layer(x)
+        return x
+
+
+def _has_few_values(layer: nn.BatchNorm2d | nn.SyncBatchNorm, x: Tensor) -> bool:
+    # GPUs that share their statistics may have different numbers of images, but must all decide alike.
+    images = 1 if isinstance(layer, nn.SyncBatchNorm) else x.shape[0]
+    return images * x.shape[2] * x.shape[3] < FEWEST_VALUES
 
 
 def _convolution(in_channels: int, out_channels: int, stride: int = 1) -> tuple[nn.Module, ...]:

@@ -1,6 +1,7 @@
 """The Mamba decoder with channel attention (CIPA, section 3.4; blocks as in Sigma, https://arxiv.org/abs/2404.04256)."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -8,7 +9,7 @@ import torch.nn.functional as F
 from dynamic_network_architectures.building_blocks.regularization import DropPath
 from torch import Tensor, nn
 
-from nnunetv2_cipa.network.projection import Projection
+from nnunetv2_cipa.network.projection import Projection, project
 from nnunetv2_cipa.network.recomputed import Recomputed
 from nnunetv2_cipa.network.state_space import SS2D
 
@@ -142,9 +143,14 @@ class ChannelAttentionBlock(Recomputed):
     def compute(self, x: Tensor) -> Tensor:
         """Map (B, H, W, C) to (B, H, W, C)."""
         x = self.convolutions(x.permute(0, 3, 1, 2))
-        average, maximum = x.mean(dim=(2, 3), keepdim=True), x.amax(dim=(2, 3), keepdim=True)
-        weights = torch.sigmoid(self.squeeze(average) + self.squeeze(maximum))
+        average, maximum = self._squeezed(torch.cat((x.mean(dim=(2, 3)), x.amax(dim=(2, 3))))).chunk(2)
+        weights = torch.sigmoid(average + maximum)[:, :, None, None]
         return (x * weights).permute(0, 2, 3, 1)
+
+    def _squeezed(self, x: Tensor) -> Tensor:
+        """`squeeze` of maps of one position (B, C), as the projections that its convolutions are there."""
+        narrow, widen = (cast(nn.Conv2d, self.squeeze[layer]).weight.flatten(1) for layer in (0, 2))
+        return project(F.silu(project(x, narrow)), widen)
 
 
 def _double(x: Tensor) -> Tensor:

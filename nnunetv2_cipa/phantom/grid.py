@@ -1,4 +1,4 @@
-"""Where the pixels of a made patient lie in space, and the shapes and the noise that are drawn on them."""
+"""Where the pixels of a synthetic patient lie in space, and the shapes and the noise that are drawn on them."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""One made patient: CT, PET and tumours of a few slices of a thorax."""
+"""One synthetic patient: CT, PET and tumours of a few slices of a thorax."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

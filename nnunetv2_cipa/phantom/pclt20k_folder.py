@@ -1,4 +1,4 @@
-"""`nnUNetv2_cipa make_phantom`: made patients in PCLT20K's layout."""
+"""`nnUNetv2_cipa make_phantom`: synthetic patients, by default in PCLT20K's layout."""
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -12,29 +12,42 @@ from nnunetv2_cipa.files import new_folder
 from nnunetv2_cipa.phantom.patient import Patient, make_patient
 from nnunetv2_cipa.phantom.scanner import CT_WINDOW, SUV_CAP, to_8_bit
 
+from .studies_folder import make_studies
+from .suv_storage import STORAGES
+
+FORMATS = ("pclt20k", "nifti", "dicom")
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("-o", type=Path, required=True, metavar="FOLDER", help="folder to be made")
+    parser.add_argument("-o", type=Path, required=True, metavar="FOLDER", help="new folder")
     parser.add_argument("--patients", type=int, default=20, help="a fifth of them for testing (default: %(default)s)")
     parser.add_argument("--slices", type=int, default=12, help="slices of each patient (default: %(default)s)")
     parser.add_argument("--size", type=int, default=128, help="height and width in pixels (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same data (default: %(default)s)")
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="pclt20k",
+        help="PCLT20K's slices, or studies for convert_PETCT (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--suv", choices=STORAGES, default="siemens", help="how a DICOM PET stores uptake (default: %(default)s)"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace FOLDER if it exists")
 
 
 def run(arguments: Namespace) -> None:
     """Make the folder and say what to do with it."""
-    make_phantom(
-        arguments.o,
-        arguments.patients,
-        arguments.slices,
-        (arguments.size, arguments.size),
-        arguments.seed,
-        overwrite=arguments.overwrite,
-    )
+    size = (arguments.size, arguments.size)
+    counts = (arguments.patients, arguments.slices, size, arguments.seed)
+    if arguments.format == "pclt20k":
+        make_phantom(arguments.o, *counts, overwrite=arguments.overwrite)
+    else:
+        make_studies(arguments.o, arguments.format, *counts, arguments.suv, overwrite=arguments.overwrite)
     print(f"{arguments.o}: {arguments.patients} patients of {arguments.slices} slices")
-    print(f"Next: nnUNetv2_cipa convert_PCLT20K -i {arguments.o}")
+    converter = "convert_PCLT20K" if arguments.format == "pclt20k" else "convert_PETCT"
+    print(f"Next: nnUNetv2_cipa {converter} -i {arguments.o}")
 
 
 def make_phantom(
@@ -69,7 +82,7 @@ def make_phantom(
     num_train = patients - max(round(patients / 5), 1)
     with new_folder(folder, overwrite=overwrite) as new:
         names = []
-        for number in tqdm(range(1, patients + 1), desc="made patients"):
+        for number in tqdm(range(1, patients + 1), desc="synthetic patients"):
             patient = make_patient(slices_per_patient, size, seed=(seed, number))
             names.append(_write_patient(new / f"{number:04d}", patient, first_slice=10 + 7 * number % 90))
         for file_name, chosen in (("train.txt", names[:num_train]), ("test.txt", names[num_train:])):

@@ -6,27 +6,26 @@ from pathlib import Path
 
 import torch
 
+from nnunetv2_cipa.dataset_conversion.converters import CONVERTERS, converter_for
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.evaluation.results import Evaluation, read_evaluation
-from nnunetv2_cipa.pipeline.overlay import draw_overlay
-from nnunetv2_cipa.steps import Ledger, Step
+from nnunetv2_cipa.evaluation.evaluation import Evaluation, read_evaluation
+from nnunetv2_cipa.steps import Ledger, Output, Step
 
-from .choices import Choices
+from .experiment import Experiment
+from .overlay import draw_overlay
 from .run import CLAIM, run_pipeline
-from .source import PCLT20K_ID, Source
-from .workspace import open_workspace, stock_command
+from .workspace import open_workspace, our_command, source_to_convert
 
-CHOICES = Choices(trainers=("nnUNetTrainerCIPA_quick", "nnUNetTrainer_quick"), folds=(0,))
+EXPERIMENT = Experiment(trainers=("nnUNetTrainerCIPA_quick", "nnUNetTrainer_quick"), folds=(0,))
 PHANTOM = ("--patients", "20", "--slices", "8", "--size", "64")
+PHANTOM_CONVERTER = next(one for one in CONVERTERS if one.command == "convert_PCLT20K")
 PICTURED_CASES = 3
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("-o", type=Path, default=Path("nnunetv2_cipa_demo"), metavar="FOLDER", help="where to work")
-    parser.add_argument(
-        "--data", type=Path, metavar="FOLDER", help="data in PCLT20K's layout (default: a phantom is made)"
-    )
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="data to be converted (default: a phantom is made)")
     parser.add_argument(
         "-device",
         choices=("cpu", "cuda", "mps"),
@@ -43,13 +42,17 @@ def run(arguments: Namespace) -> None:
         raise InputError(f"--data {arguments.data}: there is no such folder.")
     if arguments.overwrite and (folder / CLAIM).exists():
         shutil.rmtree(folder)
-    data = folder / "phantom" if arguments.data is None else arguments.data.resolve()
-    source = Source(data, f"Dataset{PCLT20K_ID}_PCLT20K", converted=True)
+    phantom = folder / "phantom"
+    if arguments.data is None:
+        source = source_to_convert(phantom, PHANTOM_CONVERTER)
+    else:
+        data = arguments.data.resolve()
+        source = source_to_convert(data, converter_for(data))
     workspace = open_workspace(folder, source, arguments.device, environment={})
-    best = run_pipeline(workspace, CHOICES, before=[_phantom(data)] if arguments.data is None else [])
+    best = run_pipeline(workspace, EXPERIMENT, before=[_phantom(phantom)] if arguments.data is None else [])
     picture = folder / "comparison.png"
     pictured = _pictured_cases(read_evaluation(folder / "evaluation.json"))
-    predictions = {model.name: workspace.predictions(model.name) for model in CHOICES.models}
+    predictions = {model.name: workspace.predictions(model.name) for model in EXPERIMENT.models}
     draw_overlay(picture, workspace.raw, predictions, pictured)
     seconds = Ledger(folder / "steps.jsonl").seconds()
     print("\nSeconds:", ", ".join(f"{name} {taken:.0f}" for name, taken in seconds.items()))
@@ -60,8 +63,7 @@ def run(arguments: Namespace) -> None:
 
 
 def _phantom(data: Path) -> Step:
-    command = (stock_command("nnUNetv2_cipa"), "make_phantom", "-o", str(data), *PHANTOM)
-    return Step("make_phantom", command, makes=(data,))
+    return Step("make_phantom", (*our_command("make_phantom"), "-o", str(data), *PHANTOM), output=Output((data,)))
 
 
 def _pictured_cases(evaluation: Evaluation) -> list[str]:

@@ -1,39 +1,52 @@
 """`nnUNetv2_cipa run`: from a folder to the best model, its predictions, a comparison, a report and a submission."""
 
 import json
-import time
+import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
 import psutil
 import torch
 
-from nnunetv2_cipa.cluster.options import add_cluster_arguments, distributed, executor_from
-from nnunetv2_cipa.dataset_conversion.raw_dataset import Normalization
+from nnunetv2_cipa.cluster.placement import HERE, Placement, add_cluster_arguments, placement_from
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.planning.plan import check_folds, count_workload, duration_argument
-from nnunetv2_cipa.planning.schedule import duration
-from nnunetv2_cipa.planning.seeds import add_seeds_argument
-from nnunetv2_cipa.steps import Executor, Ledger, LocalExecutor, Runner, Step, locked
+from nnunetv2_cipa.nnunet.fold_checks import number_of_folds, training_patients
+from nnunetv2_cipa.nnunet.folds import NUM_FOLDS
+from nnunetv2_cipa.nnunet.normalizations import add_normalization_argument
+from nnunetv2_cipa.steps import Ledger, Runner, Step, locked
 from nnunetv2_cipa.submission import read_sample
+from nnunetv2_cipa.timing.budget import TimeBudget, duration_argument
+from nnunetv2_cipa.timing.measuring import times_of_plan
+from nnunetv2_cipa.timing.work import Training, duration
 from nnunetv2_cipa.training.planned import TRAIN_UNTIL
 
-from . import graph, preparation
-from .best_model import BestModel, read_best_model
-from .check_sample import check_sample
-from .choices import Choices
-from .estimate import Distributed, print_estimates
-from .source import PCLT20K_ID, find_source
-from .time_budget import TimeBudget, read_planned_times
-from .trainers import existing, planned, schedules_of
-from .training_step import TrainingStep
-from .workspace import Workspace, open_workspace
+from . import graph
+from .checks import check, doubts
+from .estimate import print_estimates
+from .experiment import (
+    BestModel,
+    Experiment,
+    SubmissionForm,
+    add_seeds_argument,
+    distinct_seeds,
+    model_named,
+    read_best_model,
+)
+from .trainers import existing, planned
+from .workspace import Workspace, count_cases, find_source, open_workspace
 
 TRAINERS = ("nnUNetTrainerCIPA", "nnUNetTrainer")
+TRAINERS_HELP = (
+    "on the plan that fits CIPA; or TRAINER__PLANS, such as nnUNetTrainer__nnUNetResEncUNetMPlans, on one of nnU-Net's "
+    "residual encoder presets (default: %(default)s)"
+)
 CLAIM = "run.json"
+VERSION = 2
+"""Of what a run's folder means; until 1, seed 0 was a training without seed."""
+
 SECONDS_TO_STOP = 60.0
 """At the end of a time budget: a step has ten seconds to end itself, and a busy machine takes longer."""
 
@@ -44,14 +57,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         "-i",
         required=True,
         metavar="DATA",
-        help="folder in PCLT20K's layout, or a dataset in nnU-Net's raw format: its folder, number or name",
-    )
-    parser.add_argument("-o", type=Path, required=True, metavar="FOLDER", help="where to work; started again, go on")
-    parser.add_argument(
-        "-tr", "--trainers", nargs="+", default=list(TRAINERS), metavar="TRAINER", help="default: %(default)s"
+        help="folder that can be converted, or a dataset in nnU-Net's raw format: its folder, number or name",
     )
     parser.add_argument(
-        "-f", "--folds", nargs="+", type=int, default=[0, 1, 2, 3, 4], metavar="FOLD", help="default: 0 1 2 3 4"
+        "-o", type=Path, required=True, metavar="FOLDER", help="where to work; started again, it resumes"
+    )
+    parser.add_argument("-tr", "--trainers", nargs="+", default=list(TRAINERS), metavar="TRAINER", help=TRAINERS_HELP)
+    parser.add_argument(
+        "-f", "--folds", nargs="+", type=int, metavar="FOLD", help="default: all, which are 0 1 2 3 4 mostly"
     )
     add_seeds_argument(parser)
     parser.add_argument(
@@ -60,17 +73,34 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="TIME",
         help="such as 9h, from each start: epochs are planned to end in time, and the run stops then in any case",
     )
+    add_normalization_argument(parser)
     parser.add_argument(
-        "--normalization", choices=get_args(Normalization), default="stock", help="of the plan (default: %(default)s)"
-    )
-    parser.add_argument(
-        "-d", type=int, default=PCLT20K_ID, metavar="ID", help="number for data to be converted (default: %(default)s)"
+        "-d", type=int, metavar="ID", help="number for data to be converted (default: the converter's, such as 605)"
     )
     parser.add_argument(
         "-device",
         choices=("cpu", "cuda", "mps"),
         default="cuda" if torch.cuda.is_available() else "cpu",
         help="default here: %(default)s",
+    )
+    parser.add_argument(
+        "-l",
+        type=int,
+        nargs="+",
+        default=[],
+        metavar="LABEL",
+        help="label values that together are the foreground (default: each of the dataset's, and all together)",
+    )
+    parser.add_argument(
+        "--patients",
+        type=Path,
+        metavar="FILE.json",
+        help="patient of each case, as {case: patient} (default: the dataset's patients.json, else by names)",
+    )
+    parser.add_argument(
+        "--submission",
+        choices=get_args(SubmissionForm),
+        help="run lengths, or masks of slices or of volumes (default: csv for slices, nii.gz for volumes)",
     )
     parser.add_argument(
         "--sample", type=Path, metavar="FILE.csv", help="sample submission: ours gets its columns, ids and order"
@@ -82,58 +112,61 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> None:
     """Run every step that is not done yet, and say what came of it; or, with --dry-run, what is to be done."""
     workspace = open_workspace(arguments.o.resolve(), find_source(arguments.i, arguments.d), arguments.device)
-    choices = _choices(arguments)
-    places = Places(lambda: executor_from(arguments, workspace.folder), lambda steps: distributed(steps, arguments))
+    experiment, placement = _experiment(arguments, workspace), placement_from(arguments)
+    check(workspace, experiment)
+    for doubt in doubts(workspace, experiment):
+        print(f"WARNING: {doubt}", file=sys.stderr)
     if arguments.dry_run:
-        print_estimates(workspace, choices, arguments.time_budget, places.distributed)
+        print_estimates(workspace, experiment, arguments.time_budget, placement.distribute)
         return
     started = psutil.Process().create_time()  # what was imported until here has taken time, too
     deadline = None if arguments.time_budget is None else started + arguments.time_budget - SECONDS_TO_STOP
-    best = run_pipeline(workspace, choices, deadline=deadline, places=places)
+    best = run_pipeline(workspace, experiment, deadline=deadline, placement=placement)
     _print_result(workspace, best)
 
 
-def _choices(arguments: Namespace) -> Choices:
+def _experiment(arguments: Namespace, workspace: Workspace) -> Experiment:
     trainers = tuple(dict.fromkeys(arguments.trainers))
     if arguments.time_budget is not None:
         trainers = tuple(map(planned, trainers))
-    return Choices(
-        existing(trainers),
-        tuple(sorted(set(arguments.folds))),
+    existing([model_named(trainer).trainer for trainer in trainers])
+    patients = None if arguments.patients is None else arguments.patients.resolve()
+    folds = range(_number_of_folds(workspace, patients)) if arguments.folds is None else arguments.folds
+    return Experiment(
+        trainers,
+        tuple(sorted(set(folds))),
         arguments.normalization,
-        tuple(sorted(set(arguments.seeds))),
+        distinct_seeds(arguments.seeds),
+        tuple(sorted(set(arguments.l))),
+        patients,
+        arguments.submission,
         None if arguments.sample is None else read_sample(arguments.sample.resolve()),
     )
 
 
-@dataclass(frozen=True)
-class Places:
-    """Where steps are executed; here, one at a time, if nothing else is said.
-
-    Attributes:
-        executor: makes the executor, once the folder is this run's.
-        distributed: makes steps for it of steps for one machine.
-    """
-
-    executor: Callable[[], Executor] = LocalExecutor
-    distributed: Distributed = list
+def _number_of_folds(workspace: Workspace, patients_file: Path | None) -> int:
+    """Those that the dataset has or is going to have; five before its conversion."""
+    if not workspace.is_converted:
+        return NUM_FOLDS
+    patients, _ = training_patients(workspace.raw, patients_file)
+    return number_of_folds(workspace.raw, workspace.preprocessed, patients)
 
 
 def run_pipeline(
     workspace: Workspace,
-    choices: Choices,
+    experiment: Experiment,
     *,
     deadline: float | None = None,
-    places: Places = Places(),
+    placement: Placement = HERE,
     before: Sequence[Step] = (),
 ) -> BestModel:
     """Run the steps that are not done, and return what nnU-Net has chosen.
 
     Args:
         workspace: places and device.
-        choices: what is to be trained, and how.
+        experiment: what is to be trained, and how.
         deadline: when everything is stopped, in seconds since 1970; schedules are made to end before.
-        places: where the steps are executed.
+        placement: where the steps are executed.
         before: steps that make the data.
 
     Raises:
@@ -145,44 +178,36 @@ def run_pipeline(
     _refuse_foreign(workspace)
     with locked(workspace.folder):
         _claim(workspace)
-        executor = places.executor()
+        executor = placement.executor(workspace.folder)
         runner = Runner(workspace.folder, workspace.environment, executor, deadline=deadline)
-        planned_already = preparation.is_planned_already(workspace, runner.ledger)
         runner.run(before)
-        runner.run(places.distributed(preparation.conversion(workspace)))
-        if choices.sample is not None:
-            check_sample(workspace, choices.sample)
-        runner.run(places.distributed([] if planned_already else [preparation.planning(workspace)]))
-        check_folds(workspace.preprocessed, choices.folds)
-        left = None if deadline is None else deadline - time.time()
-        plan = preparation.plan_for_cipa(workspace, choices, left, planned_already=planned_already)
-        runner.run(places.distributed([plan, *preparation.plans_for_seeds(workspace, choices)]))
-        trainings = graph.trainings(workspace, choices, schedules_of(choices.trainers, workspace.plans_file))
-        budget = None if deadline is None else _time_budget(workspace, choices, deadline, executor.capacity)
-
-        def environment_of(step: Step, undone: Sequence[Step]) -> Mapping[str, str]:
-            if budget is None or not isinstance(step, TrainingStep):
-                return {}
-            until = budget.train_until(step, [other for other in undone if isinstance(other, TrainingStep)])
-            return {TRAIN_UNTIL: f"{until:.0f}"}
-
-        selection = graph.selection(workspace, choices)
-        runner.run(places.distributed([*trainings, selection]), environment_of)
-        best = read_best_model(selection.proof[0])
-        predictions = graph.predictions(workspace, choices, best) if workspace.has_test_images else []
-        runner.run(places.distributed([*predictions, *graph.results(workspace, choices)]))
-    return best
+        for stage in graph.stages(workspace, experiment, runner.done, deadline):
+            budget = None
+            if deadline is not None and any(isinstance(step.work, Training) for step in stage):
+                budget = _time_budget(workspace, experiment, deadline, executor.capacity)
+            runner.run(placement.distribute(stage), partial(_environment_of, budget))
+            check(workspace, experiment)
+    return read_best_model(workspace.inference_information)
 
 
-def _time_budget(workspace: Workspace, choices: Choices, deadline: float, capacity: int) -> TimeBudget:
-    times = read_planned_times(workspace.plans_file)
-    if not times.measured:
+def _environment_of(budget: TimeBudget | None, step: Step, undone: Sequence[Step]) -> Mapping[str, str]:
+    """With a time budget a training is told when it must have ended."""
+    if budget is None or not isinstance(step.work, Training):
+        return {}
+    until = budget.train_until(step.work, [one.work for one in undone if isinstance(one.work, Training)])
+    return {TRAIN_UNTIL: f"{until:.0f}"}
+
+
+def _time_budget(workspace: Workspace, experiment: Experiment, deadline: float, capacity: int) -> TimeBudget:
+    times = times_of_plan(workspace.plans_file)
+    if times is None:
         raise InputError(
             f"{workspace.folder} was planned without a time budget, so nothing was measured. Leave --time-budget out, "
             "or choose another folder with -o."
         )
-    workload = count_workload(workspace.preprocessed, workspace.raw, choices.folds, seeds=len(choices.seeds))
-    return TimeBudget(deadline, times, workload, capacity)
+    cases = count_cases(workspace)
+    after = [graph.selection(workspace, experiment, cases), *graph.result_stage(workspace, experiment, cases)]
+    return TimeBudget(deadline, times, [step.work for step in after], capacity)
 
 
 def _refuse_foreign(workspace: Workspace) -> None:
@@ -195,9 +220,15 @@ def _refuse_foreign(workspace: Workspace) -> None:
     present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if CLAIM in present:
         before = json.loads((folder / CLAIM).read_text(encoding="utf-8"))
-        if before != _settings(workspace):
+        settings = _settings(workspace)
+        if any(before.get(name) != settings[name] for name in ("data", "dataset")):
             raise InputError(
                 f"{folder} holds a run with {before['data']} as {before['dataset']}. Choose another folder with -o."
+            )
+        if before.get("version") != VERSION:
+            raise InputError(
+                f"{folder} holds a run of an earlier version, where seed 0 was a training without seed. Choose another "
+                "folder with -o, or finish it with the version that began it."
             )
     elif others := present - {".lock", f"{CLAIM}.unfinished"}:
         raise InputError(
@@ -213,8 +244,8 @@ def _claim(workspace: Workspace) -> None:
     unfinished.replace(workspace.folder / CLAIM)
 
 
-def _settings(workspace: Workspace) -> dict[str, str]:
-    return {"data": str(workspace.source.folder), "dataset": workspace.source.dataset}
+def _settings(workspace: Workspace) -> dict[str, str | int]:
+    return {"data": str(workspace.source.folder), "dataset": workspace.source.dataset, "version": VERSION}
 
 
 def _print_result(workspace: Workspace, best: BestModel) -> None:
@@ -222,7 +253,7 @@ def _print_result(workspace: Workspace, best: BestModel) -> None:
     seconds = Ledger(folder / "steps.jsonl").seconds()
     print(f"\nBest in cross-validation: {best}, mean Dice {best.dice:.4f}")
     print(f"Time: {', '.join(f'{name} {duration(taken)}' for name, taken in seconds.items())}")
-    names = ("predictions/final", "submission.csv", "evaluation.json", "comparison", "report.html")
+    names = ("predictions/final", "submission.csv", "submission", "evaluation.json", "comparison", "report.html")
     for path in (folder / name for name in names):
         if path.exists():
             print(path)

@@ -1,20 +1,14 @@
 """What a run must know of trainers: whether they exist, and how long their schedule is."""
 
-import contextlib
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
-
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.planning.schedule import Schedule
-from nnunetv2_cipa.training import quick
-from nnunetv2_cipa.training.nnUNetTrainerCIPA import nnUNetTrainerCIPA
+from nnunetv2_cipa.nnunet.trainers import find_trainer
+from nnunetv2_cipa.timing.measuring import schedule_of_plan
+from nnunetv2_cipa.timing.work import Schedule
+from nnunetv2_cipa.training.base_trainer import BaseTrainer
 from nnunetv2_cipa.training.planned import nnUNetTrainer_planned
-
-from .time_budget import read_planned_times
 
 _PLANNED = "_planned"
 
@@ -25,6 +19,11 @@ def planned(trainer: str) -> str:
     Raises:
         InputError: there is none.
     """
+    if "__" in trainer:
+        raise InputError(
+            f"With --time-budget, {trainer} cannot be trained: its plans are nnU-Net's and have no schedule. "
+            "Leave the budget or this competitor out."
+        )
     name = trainer if trainer.endswith(_PLANNED) else f"{trainer}{_PLANNED}"
     try:
         (name,) = existing([name])
@@ -44,7 +43,7 @@ def existing(trainers: Sequence[str]) -> tuple[str, ...]:
         InputError: it does not.
     """
     for name in trainers:
-        _find(name)
+        find_trainer(name)
     return tuple(trainers)
 
 
@@ -53,23 +52,15 @@ def schedules_of(trainers: Sequence[str], plans_file: Path) -> dict[str, Schedul
 
     Trainers of others are taken to have nnU-Net's schedule.
     """
-    planned_schedule = read_planned_times(plans_file).schedule if plans_file.exists() else Schedule()
+    planned_schedule = schedule_of_plan(plans_file) if plans_file.exists() else Schedule()
     schedules = {}
     for name in trainers:
-        trainer = _find(name)
+        trainer = find_trainer(name)
         if issubclass(trainer, nnUNetTrainer_planned):
             schedules[name] = planned_schedule
-        elif issubclass(trainer, quick.nnUNetTrainer_quick):
-            iterations = (quick.ITERATIONS_PER_EPOCH, quick.VALIDATION_ITERATIONS_PER_EPOCH)
-            schedules[name] = Schedule(quick.EPOCHS, *iterations)
+        elif issubclass(trainer, BaseTrainer):
+            iterations = (trainer.iterations_per_epoch, trainer.validation_iterations_per_epoch)
+            schedules[name] = Schedule(trainer.epochs, *iterations)
         else:
-            schedules[name] = Schedule(trainer.epochs) if issubclass(trainer, nnUNetTrainerCIPA) else Schedule()
+            schedules[name] = Schedule()
     return schedules
-
-
-def _find(name: str) -> type[nnUNetTrainer]:
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):  # nnU-Net tells where it searches
-            return recursive_find_trainer_class_by_name(name)
-    except RuntimeError as error:
-        raise InputError(f"nnU-Net does not find a trainer {name!r}. See nnUNetv2_cipa doctor.") from error

@@ -1,4 +1,4 @@
-"""A training as a step: nnU-Net's command, going on from the latest checkpoint that is whole."""
+"""A training as a step: nnU-Net's command, resuming from the latest checkpoint that is whole."""
 
 import zipfile
 from dataclasses import dataclass
@@ -6,42 +6,34 @@ from pathlib import Path
 
 from nnunetv2_cipa.steps import Step
 
-_CHUNK = 2**20
-
 
 @dataclass(frozen=True)
 class TrainingStep(Step):
-    """A training of one fold; its `makes` is the fold's folder.
-
-    Attributes:
-        trainer: class name.
-        fold: number.
-    """
-
-    trainer: str = ""
-    fold: int = 0
+    """A training of one fold; its output is the fold's folder."""
 
     def prepare(self) -> None:
-        """Make place, and remove what was being written when an earlier attempt was killed."""
-        super().prepare()
-        for unfinished in self.makes[0].glob("*.unfinished"):
-            unfinished.unlink()
+        """Make place, and leave only what nnU-Net can go on from.
 
-    def launch_command(self) -> list[str]:
-        """nnU-Net's command; with `--c` where a training has begun, with `--val` where only validation is missing.
-
-        Checkpoints that are not whole are set aside first, so that nnU-Net takes the one before.
+        What was being written when an earlier attempt was killed is removed. Checkpoints that are not whole are set
+        aside, so that nnU-Net takes the one before.
         """
-        folder = self.makes[0]
+        super().prepare()
+        folder = self.output.paths[0]
+        for unfinished in folder.glob("*.unfinished"):
+            unfinished.unlink()
         for checkpoint in sorted(folder.glob("checkpoint_*.pth")):
             if not is_whole(checkpoint):
                 aside = checkpoint.with_name(f"{checkpoint.name}.damaged")
                 checkpoint.replace(aside)
-                print(f"{checkpoint} is damaged. It is kept as {aside.name}; training goes on from the one before.")
+                print(f"{checkpoint} is damaged. It is kept as {aside.name}; training resumes from the one before.")
+
+    def launch_command(self) -> list[str]:
+        """nnU-Net's command; with `--c` where a training has begun, with `--val` where only validation is missing."""
+        command, folder = super().launch_command(), self.output.paths[0]
         if (folder / "checkpoint_final.pth").exists():
-            return [*super().launch_command(), "--val"]
+            return [*command, "--val"]
         begun = any((folder / f"checkpoint_{name}.pth").exists() for name in ("latest", "best"))
-        return [*super().launch_command(), *(["--c"] if begun else [])]
+        return [*command, *(["--c"] if begun else [])]
 
 
 def is_whole(checkpoint: Path) -> bool:

@@ -5,7 +5,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import psutil
 import torch
 
 from nnunetv2_cipa.errors import InputError
@@ -75,15 +74,6 @@ def fit_to_memory(
             )
         longest = max(reducible, key=lambda axis: sides[axis])
         sides[longest] -= units[longest]
-
-
-def available_memory(device: torch.device) -> int:
-    """Bytes that are free on a device now: asked from CUDA, else what the system says about its memory."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    if device.type == "mps":
-        return int(torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory())
-    return int(psutil.virtual_memory().available)
 
 
 @functools.cache

@@ -1,36 +1,48 @@
-"""The normalisation of a plan: nnU-Net's choice, or one division for all images."""
+"""The normalisation of a plan: nnU-Net's choice, or one scheme for all channels."""
 
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
-from nnunetv2_cipa.dataset_conversion.raw_dataset import Normalization
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.normalizations import SCHEMES, Normalization
 
-DIVISION_BY_255 = "RGBTo01Normalization"
 LARGEST_8_BIT = 255
 
 
 def normalized(plans: dict[str, Any], normalization: Normalization, configuration: str) -> dict[str, Any]:
     """Plans with another normalisation, and then with preprocessed data of their own.
 
+    The names of the channels, from which nnU-Net has made its choice, stay as they are: they say which is CT.
+
     Args:
         plans: nnU-Net's.
-        normalization: "stock" changes nothing; "fixed" divides all channels by 255, as published CIPA does.
+        normalization: "stock" changes nothing; "divide_by_255" is what published CIPA does; "dataset" normalises PET as
+            nnU-Net does CT, by statistics of the foreground that the plans have for every channel.
         configuration: the one to change.
 
     Raises:
-        InputError: "fixed", but the images do not hold values from 0 to 255.
+        InputError: "divide_by_255", but the images do not hold values from 0 to 255.
     """
-    schemes = plans["configurations"][configuration]["normalization_schemes"]
-    if normalization == "stock" or all(scheme == DIVISION_BY_255 for scheme in schemes):
+    present = plans["configurations"][configuration]["normalization_schemes"]
+    wanted = present if normalization == "stock" else [SCHEMES[normalization]] * len(present)
+    if wanted == present:
         return plans
-    properties = plans["foreground_intensity_properties_per_channel"].values()
-    if any(channel["min"] < 0 or channel["max"] > LARGEST_8_BIT for channel in properties):
-        ranges = ", ".join(f"{channel['min']:g} to {channel['max']:g}" for channel in properties)
-        raise InputError(f"--normalization fixed is for 8-bit images; the channels' tumours have {ranges}. Use stock.")
+    if normalization == "divide_by_255":
+        _check_8_bit(plans["foreground_intensity_properties_per_channel"].values())
     changed = deepcopy(plans)
     changed["configurations"][configuration] |= {
-        "normalization_schemes": [DIVISION_BY_255] * len(schemes),
+        "normalization_schemes": wanted,
         "data_identifier": f"{plans['plans_name']}_{configuration}",
     }
     return changed
+
+
+def _check_8_bit(properties: Iterable[Mapping[str, float]]) -> None:
+    channels = list(properties)
+    if any(channel["min"] < 0 or channel["max"] > LARGEST_8_BIT for channel in channels):
+        ranges = ", ".join(f"{channel['min']:g} to {channel['max']:g}" for channel in channels)
+        raise InputError(
+            f"--normalization divide_by_255 is for 8-bit images; the channels' tumours have {ranges}. "
+            "Use stock or dataset."
+        )

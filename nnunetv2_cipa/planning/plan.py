@@ -1,33 +1,39 @@
 """`nnUNetv2_cipa plan`: a plans file of its own, made from nnU-Net's, that `nnUNetv2_train -p` uses."""
 
 import math
+import os
 import subprocess
 import sys
 import time
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
-from nnunetv2.paths import nnUNet_raw
-from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
-from nnunetv2_cipa.dataset_conversion.raw_dataset import Normalization
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.memory import available_memory
 from nnunetv2_cipa.network import VARIANTS
+from nnunetv2_cipa.nnunet.fold_checks import mixed_folds, training_patients
+from nnunetv2_cipa.nnunet.folders import dataset_folder, root_folder
+from nnunetv2_cipa.nnunet.folds import check_folds
+from nnunetv2_cipa.nnunet.normalizations import add_normalization_argument
+from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS, STOCK_PLANS, read_planned_json, write_plans
+from nnunetv2_cipa.nnunet.raw_changes import refuse_outdated
+from nnunetv2_cipa.nnunet.trainers import find_trainer
+from nnunetv2_cipa.pipeline.experiment import Experiment, add_seeds_argument, distinct_seeds
+from nnunetv2_cipa.pipeline.graph import result_stage, training_stage
+from nnunetv2_cipa.pipeline.workspace import Source, Workspace, count_cases
+from nnunetv2_cipa.timing.budget import choose_schedule, duration_argument
+from nnunetv2_cipa.timing.measuring import measure, timings_content
+from nnunetv2_cipa.timing.work import Schedule, Times, Timings, Work, duration
+from nnunetv2_cipa.training.modalities import modality_channels
 from nnunetv2_cipa.training.nnUNetTrainerCIPA import nnUNetTrainerCIPA
 
-from .fit import SMALLEST_BATCH, available_memory, fit_to_memory
+from .fit import SMALLEST_BATCH, fit_to_memory
 from .normalization import normalized
-from .plans_files import OWN_PLANS, STOCK_PLANS, preprocessed_folder, read_json, write_plans
-from .schedule import Schedule, Timings, Workload, choose_schedule, duration, parse_duration
-from .seeds import add_seeds_argument
-from .timing import CONFIGURATION, measure, timings_content
-
-NNUNET_FOLDS = 5
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -48,12 +54,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "-f", nargs="+", type=int, default=[0, 1, 2, 3, 4], metavar="FOLD", help="folds to be trained (default: 0 to 4)"
     )
     add_seeds_argument(parser)
-    parser.add_argument(
-        "--normalization",
-        choices=get_args(Normalization),
-        default="stock",
-        help="stock: as nnU-Net has planned; fixed: 8-bit images divided by 255 (default: %(default)s)",
-    )
+    add_normalization_argument(parser)
     parser.add_argument(
         "--time-budget",
         type=duration_argument,
@@ -70,28 +71,52 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-np", type=int, default=4, metavar="N", help="processes, if preprocessing is needed (default: %(default)s)"
     )
+    parser.add_argument(
+        "--patients",
+        type=Path,
+        metavar="FILE.json",
+        help="patient of each case, as {case: patient}, to tell whether folds mix patients (default: the dataset's "
+        "patients.json, else by names)",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace plans of that name")
 
 
 def run(arguments: Namespace) -> None:
-    """Make the plan, preprocess where the stock plan's data cannot be shared, measure, and print what came of it."""
+    """Make the plan, preprocess where the stock plan's data cannot be shared, measure, and print what came of it.
+
+    For CIPA the order of CT and PET is checked first, before a thousand studies are preprocessed and trained on.
+    """
     start = time.monotonic()
-    folder = preprocessed_folder(arguments.d)
+    folder = dataset_folder("nnUNet_preprocessed", arguments.d)
     target = folder / f"{arguments.overwrite_plans_name}.json"
     if target.name == f"{arguments.p}.json":
         raise InputError(f"{target} is the plan to start from. Choose another -overwrite_plans_name.")
     if target.exists() and not arguments.overwrite:
         raise InputError(f"{target} exists already. Pass --overwrite to replace it.")
-    stock = read_json(folder / f"{arguments.p}.json")
+    raw = Path(os.environ.get("nnUNet_raw", ""), folder.name)
+    is_here = (raw / "dataset.json").is_file()  # a machine for training may have the preprocessed data only
+    if is_here:
+        refuse_outdated(raw, folder, arguments.p)
+    stock = read_planned_json(folder / f"{arguments.p}.json")
     plans = fitted_plans(stock, arguments.overwrite_plans_name, arguments.tr, arguments.device)
-    plans = normalized(plans, arguments.normalization, CONFIGURATION)
+    if "variant" in plans["cipa"]:
+        intensities = stock["foreground_intensity_properties_per_channel"]
+        for doubt in modality_channels(read_planned_json(folder / "dataset.json"), intensities).doubts:
+            print(f"WARNING: {doubt}")
+    plans = normalized(plans, arguments.normalization, CONFIGURATION_2D)
     write_plans(target, plans, overwrite=True)
     if _data_identifier(plans) != _data_identifier(stock):
         _preprocess(folder, plans["plans_name"], arguments.np)
     if arguments.time_budget is not None:
         plans = _scheduled(target, plans, arguments, start)
     print(f"\n{target}\n{_summary(plans)}")
-    print(f"\nNext: nnUNetv2_train {arguments.d} {CONFIGURATION} FOLD -p {plans['plans_name']} -tr {arguments.tr[0]}")
+    if is_here:
+        patients, doubts = training_patients(raw, arguments.patients)
+        for doubt in filter(None, [*doubts, mixed_folds(raw, folder, patients)]):
+            print(f"WARNING: {doubt}")
+    print(
+        f"\nNext: nnUNetv2_train {arguments.d} {CONFIGURATION_2D} FOLD -p {plans['plans_name']} -tr {arguments.tr[0]}"
+    )
 
 
 def fitted_plans(stock: dict[str, Any], name: str, trainers: Sequence[str], device: str) -> dict[str, Any]:
@@ -102,11 +127,11 @@ def fitted_plans(stock: dict[str, Any], name: str, trainers: Sequence[str], devi
     Raises:
         InputError: the plans have no 2d configuration, there is no such trainer, or the memory is too small.
     """
-    if CONFIGURATION not in stock["configurations"]:
-        raise InputError(f"{stock['plans_name']} has no configuration {CONFIGURATION}, and CIPA is a 2D network.")
-    configuration = {**stock["configurations"][CONFIGURATION], **Schedule().content()}
+    if CONFIGURATION_2D not in stock["configurations"]:
+        raise InputError(f"{stock['plans_name']} has no configuration {CONFIGURATION_2D}, and CIPA is a 2D network.")
+    configuration = {**stock["configurations"][CONFIGURATION_2D], **Schedule().content()}
     own: dict[str, Any] = {"stock_plans": stock["plans_name"]}
-    variants = {trainer.variant for trainer in map(_trainer_class, trainers) if issubclass(trainer, nnUNetTrainerCIPA)}
+    variants = {trainer.variant for trainer in map(find_trainer, trainers) if issubclass(trainer, nnUNetTrainerCIPA)}
     if variants:
         largest = max(variants, key=list(VARIANTS).index)
         strides = configuration["architecture"]["arch_kwargs"]["strides"]
@@ -116,15 +141,7 @@ def fitted_plans(stock: dict[str, Any], name: str, trainers: Sequence[str], devi
         fit = fit_to_memory(largest, batch_size, patch_size, divisors, memory)
         configuration |= {"batch_size": fit.batch_size, "patch_size": list(fit.patch_size)}
         own |= {"variant": largest, "device": device, **asdict(fit)}
-    return {**stock, "plans_name": name, "configurations": {CONFIGURATION: configuration}, "cipa": own}
-
-
-def duration_argument(text: str) -> float:
-    """Seconds of a --time-budget."""
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from error
+    return {**stock, "plans_name": name, "configurations": {CONFIGURATION_2D: configuration}, "cipa": own}
 
 
 def _scheduled(target: Path, plans: dict[str, Any], arguments: Namespace, start: float) -> dict[str, Any]:
@@ -132,7 +149,7 @@ def _scheduled(target: Path, plans: dict[str, Any], arguments: Namespace, start:
 
     The time budget counts from `start`, so that what planning itself takes is part of it.
     """
-    configuration = plans["configurations"][CONFIGURATION]
+    configuration = plans["configurations"][CONFIGURATION_2D]
     trainers = list(dict.fromkeys(arguments.tr))
     timings: dict[str, Timings] = {}
     while len(timings) < len(trainers):
@@ -146,66 +163,45 @@ def _scheduled(target: Path, plans: dict[str, Any], arguments: Namespace, start:
             configuration["batch_size"] = max(SMALLEST_BATCH, configuration["batch_size"] // 2)
             timings.clear()
             write_plans(target, plans, overwrite=True)
-    raw = Path(nnUNet_raw.get() or "", target.parent.name)
-    workload = count_workload(target.parent, raw, arguments.f, seeds=len(set(arguments.seeds)))
-    schedule = choose_schedule(timings, workload, arguments.time_budget - (time.monotonic() - start))
+    works = works_after_planning(target.parent.name, arguments)
+    schedule = choose_schedule(works, Times(timings), arguments.time_budget - (time.monotonic() - start))
     configuration |= schedule.content()
     plans["cipa"] |= {"time_budget_seconds": arguments.time_budget, "measured_seconds": timings_content(timings)}
     write_plans(target, plans, overwrite=True)
     return plans
 
 
-def count_workload(preprocessed: Path, raw: Path, folds: Sequence[int], *, seeds: int = 1) -> Workload:
-    """Count the cases that are to be validated and predicted.
-
-    Args:
-        preprocessed: the dataset's folder in nnUNet_preprocessed.
-        raw: its folder in nnUNet_raw; without imagesTs nothing is predicted.
-        folds: to be trained.
-        seeds: number of them; each fold is trained with each.
+def works_after_planning(dataset: str, arguments: Namespace) -> list[Work]:
+    """What a run with these trainers, folds and seeds has to do from its first training to its report.
 
     Raises:
-        InputError: there are no such folds; nnU-Net would make some up.
+        InputError: the dataset has no such folds; nnU-Net would make some up.
     """
-    check_folds(preprocessed, folds)
-    splits = read_json(preprocessed / "splits_final.json")
-    validation = sum(len(splits[fold]["val"]) for fold in folds)
-    return Workload(len(folds), validation, len(list((raw / "imagesTs").glob("*_0000.*"))), seeds)
-
-
-def check_folds(preprocessed: Path, folds: Sequence[int]) -> None:
-    """Refuse folds that the dataset does not have: nnU-Net would make some up. Without a file it has five.
-
-    Raises:
-        InputError: there are no such folds.
-    """
-    path = preprocessed / "splits_final.json"
-    number = len(read_json(path)) if path.exists() else NNUNET_FOLDS
-    if beyond := [fold for fold in folds if not 0 <= fold < number]:
-        raise InputError(f"{preprocessed} has the folds 0 to {number - 1}, but not {beyond}.")
+    raw = Path(os.environ.get("nnUNet_raw", ""))  # without it nothing is predicted
+    preprocessed, results = root_folder("nnUNet_preprocessed"), root_folder("nnUNet_results")
+    workspace = Workspace(Path(), Source(raw / dataset, dataset), raw, preprocessed, results, arguments.device)
+    check_folds(workspace.preprocessed, arguments.f)
+    seeds = distinct_seeds(arguments.seeds)
+    experiment = Experiment(tuple(dict.fromkeys(arguments.tr)), tuple(arguments.f), seeds=seeds)
+    cases = count_cases(workspace)
+    steps = [*training_stage(workspace, experiment, cases), *result_stage(workspace, experiment, cases)]
+    return [step.work for step in steps]
 
 
 def _data_identifier(plans: dict[str, Any]) -> str:
-    return str(plans["configurations"][CONFIGURATION]["data_identifier"])
+    return str(plans["configurations"][CONFIGURATION_2D]["data_identifier"])
 
 
 def _preprocess(folder: Path, plans_name: str, num_processes: int) -> None:
     """Preprocess by nnU-Net's command, which begins with removing what is there."""
     command = [str(Path(sys.executable).with_name("nnUNetv2_preprocess")), "-d", str(int(folder.name[7:10]))]
-    command += ["-plans_name", plans_name, "-c", CONFIGURATION, "-np", str(num_processes)]
-    if subprocess.run(command, check=False).returncode != 0:
+    command += ["-plans_name", plans_name, "-c", CONFIGURATION_2D, "-np", str(num_processes)]
+    if subprocess.run(command, check=False).returncode != 0:  # its output is shown, as it takes long
         raise InputError(f"Preprocessing failed: {' '.join(command)}")
 
 
-def _trainer_class(name: str) -> type[nnUNetTrainer]:
-    try:
-        return recursive_find_trainer_class_by_name(name)
-    except RuntimeError as error:
-        raise InputError(f"nnU-Net does not find a trainer {name!r}. See nnUNetv2_cipa doctor.") from error
-
-
 def _summary(plans: dict[str, Any]) -> str:
-    configuration, own = plans["configurations"][CONFIGURATION], plans["cipa"]
+    configuration, own = plans["configurations"][CONFIGURATION_2D], plans["cipa"]
     lines = [f"batch {configuration['batch_size']}, patch {configuration['patch_size']}"]
     if "needed_bytes" in own:
         needed, available = own["needed_bytes"] / 1e9, own["available_bytes"] / 1e9

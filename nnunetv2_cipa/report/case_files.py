@@ -1,32 +1,32 @@
-"""The viewer's data of all cases: a small script for each one, made by several processes."""
+"""The viewer's data of all cases: small scripts, made by several processes, that the page loads as they are needed."""
 
-import multiprocessing
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.processes import for_each
 
 from .page_data import script_json
 from .pictures import picture
 from .sources import CaseSources
 
-_CALL = "receiveCase("
+SLICES_IN_FILE = 16
+_CALL, _END = "receiveCase(", ");\n"
 
 
 def write_case_files(
-    folder: Path, sources: Sequence[CaseSources], foreground: Sequence[int], *, num_processes: int
+    folder: Path, sources: Sequence[CaseSources], labels: Sequence[Sequence[int]], *, num_processes: int
 ) -> int:
     """Write `case_N.js` for each case, N from 0 on: a call of the page's `receiveCase` with N and the case's picture.
+
+    Where a case has more than `SLICES_IN_FILE` slices, they are in files of as many: `case_N_0.js`, `case_N_1.js`, ...
 
     Args:
         folder: It exists.
         sources: The cases.
-        foreground: Label values that together are the foreground.
+        labels: Choices of label values that are looked at together, as `picture` takes them.
         num_processes: How many cases are read at a time.
 
     Returns:
@@ -35,42 +35,41 @@ def write_case_files(
     Raises:
         InputError: files cannot be read or do not fit; all of them are named.
     """
-    if num_processes < 1:
-        raise InputError(f"{num_processes} cases at a time is not possible: choose -np from 1 on.")
-    write = partial(_write_or_fault, folder=folder, foreground=tuple(foreground), reader=_reader(sources[0]))
-    tasks = list(enumerate(sources))
-    num_processes = min(num_processes, len(tasks))
-    if num_processes == 1:
-        results = list(_with_progress(map(write, tasks), len(tasks)))
-    else:
-        with ProcessPoolExecutor(num_processes, multiprocessing.get_context("spawn")) as pool:
-            chunk = min(32, -(-len(tasks) // (4 * num_processes)))
-            results = list(_with_progress(pool.map(write, tasks, chunksize=chunk), len(tasks)))
-    faults = [result for result in results if isinstance(result, str)]
-    if faults:
-        raise InputError("\n".join([f"{len(faults)} of {len(tasks)} cases cannot be shown.", *faults]))
-    return sum(result for result in results if isinstance(result, int))
+    sizes = for_each(
+        partial(_write, folder=folder, labels=tuple(map(tuple, labels)), reader=_reader(sources[0])),
+        enumerate(sources),
+        description="report",
+        failure="cases cannot be shown",
+        num_processes=num_processes,
+    )
+    return sum(sizes)
 
 
-def case_file(number: int) -> str:
-    """Name of a case's file."""
-    return f"case_{number}.js"
+def case_file(key: object) -> str:
+    """Name of a case's file by its number, or of a part's by the case's and its own: 3, or 3_0."""
+    return f"case_{key}.js"
 
 
-def embedded(file: Path, number: int) -> str:
-    """The JSON within a case's file."""
-    return file.read_text(encoding="ascii").removeprefix(f"{_CALL}{number},").removesuffix(");\n")
+def embedded(file: Path) -> tuple[str, str]:
+    """Key of a case's file, and the JSON within."""
+    key = file.stem.removeprefix("case_")
+    return key, file.read_text(encoding="ascii").removeprefix(f'{_CALL}"{key}",').removesuffix(_END)
 
 
-def _write_or_fault(
-    task: tuple[int, CaseSources], folder: Path, foreground: tuple[int, ...], reader: type[Any]
-) -> int | str:
+def _write(task: tuple[int, CaseSources], folder: Path, labels: tuple[tuple[int, ...], ...], reader: type[Any]) -> int:
     number, case = task
-    try:
-        content = script_json(picture(case, reader, foreground))
-    except InputError as error:
-        return str(error)
-    return (folder / case_file(number)).write_text(f"{_CALL}{number},{content});\n", encoding="ascii")
+    content = picture(case, reader, labels)
+    slices = content["slices"]
+    content |= {"number": number, "count": len(slices), "slicesInFile": SLICES_IN_FILE}
+    contents: dict[str, Any] = {str(number): content}
+    if len(slices) > SLICES_IN_FILE:
+        content["slices"] = None
+        starts = range(0, len(slices), SLICES_IN_FILE)
+        contents |= {f"{number}_{part}": slices[at : at + SLICES_IN_FILE] for part, at in enumerate(starts)}
+    return sum(
+        (folder / case_file(key)).write_text(f'{_CALL}"{key}",{script_json(part)}{_END}', encoding="ascii")
+        for key, part in contents.items()
+    )
 
 
 def _reader(case: CaseSources) -> type[Any]:
@@ -82,7 +81,3 @@ def _reader(case: CaseSources) -> type[Any]:
         return determine_reader_writer_from_file_ending(ending, verbose=False)
     except RuntimeError as error:
         raise InputError(f"nnU-Net has no reader for {ending} files, such as {case.reference}.") from error
-
-
-def _with_progress(results: Iterable[int | str], total: int) -> Iterable[int | str]:
-    return tqdm(results, total=total, desc="report")

@@ -1,11 +1,10 @@
 """The page itself: assets, tables, plots and cases in one HTML file, or with the cases in a folder beside it."""
 
+import re
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import jinja2
@@ -13,24 +12,23 @@ import matplotlib as mpl
 from markupsafe import Markup
 
 from nnunetv2_cipa import __version__
-from nnunetv2_cipa.comparison import QUANTITIES, Comparison
-from nnunetv2_cipa.comparison.published import SOURCE
-from nnunetv2_cipa.comparison.statistics import smallest_p_value
+from nnunetv2_cipa.comparison import Comparison
+from nnunetv2_cipa.comparison.difference_tables import COLUMNS, difference_notes
+from nnunetv2_cipa.comparison.model_tables import costs_table, published_table, training_table
+from nnunetv2_cipa.comparison.tables import patients_sentence
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.evaluation import MEASURES
+from nnunetv2_cipa.evaluation.wording import UNDEFINED
 from nnunetv2_cipa.files import new_file, new_folder
 
-from . import plots, tables
-from .case_files import case_file, embedded, write_case_files
+from . import plots
+from .case_files import embedded, write_case_files
 from .page_data import page_data, script_json
-from .size_classes import size_classes
 from .sources import find_sources
 from .themed_svg import MOST_COLOURS
-from .wording import shown_p, unit_shown
+from .views import make_views
 
-MOST_EMBEDDED_BYTES = 16 * 2**20
-_SCRIPTS = ("theme.js", "data.js", "cases.js", "table.js", "viewer.js", "plots.js", "main.js")
-_PLOTTED = MEASURES[0]
+MOST_EMBEDDED_BYTES = 16_000_000
+_SCRIPTS = ("theme.js", "data.js", "cases.js", "table.js", "viewer.js", "volumes.js", "plots.js", "main.js")
 _COLOUR_STEPS = 16
 
 
@@ -80,8 +78,9 @@ def write_report(
     sources = find_sources(comparison, images_folder)
     with new_file(output, overwrite=overwrite) as page, tempfile.TemporaryDirectory(dir=page.parent) as scratch:
         made = Path(scratch)
-        size = write_case_files(made, sources, comparison.labels, num_processes=num_processes)
-        files = [made / case_file(number) for number in range(len(sources))]
+        labels = [comparison.labels, *(of_label.labels for of_label in comparison.of_labels().values())]
+        size = write_case_files(made, sources, labels, num_processes=num_processes)
+        files = sorted(made.iterdir())
         if size <= MOST_EMBEDDED_BYTES:
             page.write_text(_html(comparison, None, files), encoding="utf-8")
             return Written(output, None, size)
@@ -101,71 +100,34 @@ def _html(comparison: Comparison, folder: str | None, case_files: list[Path]) ->
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["typeset"] = _typeset
+    views = make_views(comparison)
+    models = comparison.models
+    facts = [costs_table(models), training_table(models)]
     return environment.get_template("page.html").render(
         version=__version__,
         comparison=comparison,
-        models=[(model.name, number % MOST_COLOURS) for number, model in enumerate(comparison.models)],
-        several_runs=any(len(model.runs) > 1 for model in comparison.models),
+        views=views,
+        models=[(model.name, number % MOST_COLOURS) for number, model in enumerate(models)],
+        patients_sentence=patients_sentence(comparison),
+        several_runs=any(len(model.runs) > 1 for model in models),
+        difference_columns=COLUMNS,
+        difference_notes=difference_notes(comparison),
+        facts=[table for table in facts if table.rows],
+        published=published_table(comparison.published),
+        training_plot=plots.training_curves(models),
         style=Markup(_asset("style.css")),
         script=Markup("\n".join(map(_asset, _SCRIPTS))),
         inferno=_colour_table("inferno"),
         folder=None if folder is None else quote(folder),
-        cases=_embedded_cases(case_files),
-        **_tables(comparison),
-        **_plots_and_data(comparison),
+        cases=((key, Markup(content)) for key, content in map(embedded, case_files)),
+        data=script_json(page_data(views)),
     )
 
 
-def _tables(comparison: Comparison) -> dict[str, Any]:
-    pooled = [quantity for quantity in QUANTITIES.values() if quantity.is_pooled]
-    of_patients = [quantity for quantity in QUANTITIES.values() if not quantity.is_pooled]
-    return {
-        "headlines": tables.headlines(comparison),
-        "figure_tables": [
-            {
-                "title": title,
-                "note": note,
-                "headings": [tables.heading(quantity, comparison) for quantity in quantities],
-                "rows": tables.figures(comparison, quantities),
-            }
-            for title, note, quantities in (
-                (
-                    "Mean over patients",
-                    "Every patient counts alike. Undefined values are left out.",
-                    of_patients,
-                ),
-                ("PCLT20K protocol", "Pixels of all cases pooled; HD95 is the mean over slices.", pooled),
-            )
-        ],
-        "differences": tables.differences(comparison),
-        "smallest_p": shown_p(smallest_p_value(len(comparison.models[0].evaluation.patients))),
-        "costs": tables.costs(comparison),
-        "published": tables.published(comparison.published),
-        "published_source": SOURCE,
-    }
-
-
-def _plots_and_data(comparison: Comparison) -> dict[str, Any]:
-    models, evaluation = comparison.models, comparison.models[0].evaluation
-    names = [model.name for model in models]
-    unit = unit_shown(evaluation.units.volume)
-    sizes = [case.volumes.reference for case in evaluation.cases]
-    classes = size_classes(sizes, unit)
-    of_cases = [list(model.case_values(_PLOTTED).values()) for model in models]
-    of_patients = [list(model.patient_values(_PLOTTED).values()) for model in models]
-    scatter, frame = plots.size_scatter(names, of_cases, sizes, unit, _PLOTTED.title)
-    with_tumour = [group for group in classes if group.has_tumour]
-    return {
-        "patients_plot": plots.patient_lines(names, of_patients, _PLOTTED.title),
-        "sizes_plot": plots.size_boxes(names, of_cases, with_tumour, _PLOTTED.title),
-        "scatter_plot": scatter,
-        "training_plot": plots.training_curves(models),
-        "data": script_json(page_data(comparison, classes, frame)),
-    }
-
-
-def _embedded_cases(files: list[Path]) -> Iterator[Markup]:
-    return (Markup(embedded(file, number)) for number, file in enumerate(files))
+def _typeset(text: str) -> str:
+    """A worded number with a minus that is as long as a plus, and a dash where it is undefined."""
+    return "\N{EN DASH}" if text == UNDEFINED else re.sub(r"(?<!\w)-(?=\d)", "\N{MINUS SIGN}", text)
 
 
 def _colour_table(name: str) -> tuple[str, ...]:

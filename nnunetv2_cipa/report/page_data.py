@@ -8,57 +8,61 @@ from typing import Any
 
 from markupsafe import Markup
 
-from nnunetv2_cipa.comparison import Comparison
-from nnunetv2_cipa.evaluation import MEASURES
+from nnunetv2_cipa.evaluation.wording import unit_shown, volume_unit_shown
 
-from .plots import Frame
-from .size_classes import SizeClass
-from .wording import unit_shown
+from .views import View
 
 _DIGITS = 5
 
 
-def page_data(comparison: Comparison, classes: Sequence[SizeClass], frame: Frame | None) -> dict[str, Any]:
+def page_data(views: Sequence[View]) -> dict[str, Any]:
     """Collect it.
 
     Args:
-        comparison: What is shown.
-        classes: Of the cases, by size.
-        frame: Where the data are in the plot of sizes.
+        views: Of all labels together, and of each by itself where there are several.
 
     Returns:
-        `values` has for each measure and each model a list over the cases: the mean over the model's runs, None where
-        it is undefined, and fractions from 0 to 1. All lists of `cases` are in the same order.
+        What is the same in all views, and for each of them `values`, which has for each measure and each model a list
+        over the cases: the mean over the model's runs, None where it is undefined, and fractions from 0 to 1. All lists
+        over cases are in the same order.
     """
+    comparison = views[0].comparison
     evaluation = comparison.models[0].evaluation
-    class_of = {case: number for number, group in enumerate(classes) for case in group.cases}
     return {
         "models": [model.name for model in comparison.models],
         "measures": [
             {
                 "name": measure.name,
                 "title": measure.title,
-                "unit": unit_shown(measure.unit(evaluation.units)),
+                "unit": unit_shown(measure, evaluation.units),
                 "isFraction": measure.kind == "fraction",
-                "higherIsBetter": measure.higher_is_better,
+                "best": measure.best,
             }
-            for measure in MEASURES
+            for measure in comparison.measures("patient")
         ],
-        "sizeUnit": unit_shown(evaluation.units.volume),
-        "classes": [f"{group.title} ({group.range})" if group.range else group.title for group in classes],
+        "sizeUnit": volume_unit_shown(evaluation.units.volume),
         "cases": {
             "identifier": [case.identifier for case in evaluation.cases],
             "patient": [case.patient for case in evaluation.cases],
-            "size": [_rounded(case.volumes.reference) for case in evaluation.cases],
-            "class": [class_of[number] for number in range(len(evaluation.cases))],
         },
+        "views": [_of_view(view) for view in views],
+    }
+
+
+def _of_view(view: View) -> dict[str, Any]:
+    cases = view.comparison.models[0].evaluation.cases
+    class_of = {case: number for number, group in enumerate(view.classes) for case in group.cases}
+    return {
+        "size": [_rounded(case.volumes.reference) for case in cases],
+        "classes": [f"{group.title} ({group.range})" if group.range else group.title for group in view.classes],
+        "class": [class_of[number] for number in range(len(cases))],
         "values": {
             measure.name: [
-                [_rounded(value) for value in model.case_values(measure).values()] for model in comparison.models
+                [_rounded(value) for value in model.case_values(measure).values()] for model in view.comparison.models
             ]
-            for measure in MEASURES
+            for measure in view.comparison.measures("patient")
         },
-        "frame": None if frame is None else asdict(frame),
+        "frame": None if view.frame is None else asdict(view.frame),
     }
 
 

@@ -14,6 +14,7 @@ from matplotlib.ticker import LogFormatterSciNotation, PercentFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from nnunetv2_cipa.comparison import ComparedModel, Curve
+from nnunetv2_cipa.quantities.agreement import bias, lower_limit, upper_limit
 
 from .size_classes import SizeClass
 from .themed_svg import FAINT, INK, SURFACE, inline_svg, model_colour, style
@@ -44,10 +45,11 @@ class Frame:
     values: tuple[float, float]
 
 
-def patient_lines(names: Sequence[str], values: Sequence[Sequence[float]], title: str) -> Markup:
+def patient_lines(name: str, names: Sequence[str], values: Sequence[Sequence[float]], title: str) -> Markup:
     """A line for each patient across the models, and each model's median.
 
     Args:
+        name: Of the plot, not used by any other of the page.
         names: Of the models.
         values: For each model the fraction of each patient, NaN where undefined.
         title: Of the measure.
@@ -68,18 +70,19 @@ def patient_lines(names: Sequence[str], values: Sequence[Sequence[float]], title
         axes.set_xticks(range(len(names)), [_short(name) for name in names])
         axes.set_xlim(-0.5, len(names) - 0.25)
         described = f"{title} of {table.shape[1]} patients, a line for each, across {', '.join(names)}"
-        return inline_svg(figure, "patients", described)
+        return inline_svg(figure, name, described)
 
 
 def size_boxes(
-    names: Sequence[str], values: Sequence[Sequence[float]], members: Sequence[SizeClass], title: str
+    name: str, names: Sequence[str], values: Sequence[Sequence[float]], members: Sequence[SizeClass], title: str
 ) -> Markup:
     """Boxes of each model's cases by the size of the tumour.
 
     Args:
+        name: Of the plot, not used by any other of the page.
         names: Of the models.
         values: For each model the fraction of each case, NaN where undefined.
-        members: Classes with tumour, and which cases are in each.
+        members: Classes with tumour, at least one, and which cases are in each.
         title: Of the measure.
     """
     table = np.array(values, dtype=np.float64)
@@ -106,18 +109,18 @@ def size_boxes(
         labels = [f"{group.title}\n{group.range}, n = {len(group.cases)}" for group in members]
         axes.set_xticks(range(len(members)), labels)
         axes.set_xlim(-0.55, len(members) - 0.45)
-        return inline_svg(figure, "sizes", f"{title} of the cases by size of the tumour, boxes for {', '.join(names)}")
+        return inline_svg(figure, name, f"{title} of the cases by size of the tumour, boxes for {', '.join(names)}")
 
 
 def size_scatter(
-    names: Sequence[str], values: Sequence[Sequence[float]], sizes: Sequence[float], unit: str, title: str
-) -> tuple[Markup, Frame | None]:
+    name: str, names: Sequence[str], values: Sequence[Sequence[float]], sizes: Sequence[float], unit: str, title: str
+) -> tuple[Markup, Frame]:
     """A dot for each case and model over the size of the tumour, and medians of equally many cases as a line.
 
-    Cases without tumour are left out.
+    Cases without tumour are left out; there is at least one with.
 
     Returns:
-        The plot, and where the data are in it; None where no case has a tumour.
+        The plot, and where the data are in it.
     """
     along = np.array(sizes, dtype=np.float64)
     along[along <= 0] = math.nan
@@ -131,12 +134,43 @@ def size_scatter(
             axes.plot(*_medians(along, np.array(of_model)), color=model_colour(number), linewidth=2.4)
         _percent_axis(axes, title)
         axes.set_xlabel(f"Size of the tumour in the reference ({unit})")
-        if np.isnan(along).all():
-            return inline_svg(figure, "scatter", "No case has a tumour"), None
         axes.set_xlim(np.nanmin(along) / 1.15, np.nanmax(along) * 1.15)
         axes.xaxis.set_major_formatter(_PlainNumbers())
         described = f"{title} of {along.size} cases over the size of the tumour, dots for {', '.join(names)}"
-        return inline_svg(figure, "scatter", described), _frame(axes)
+        return inline_svg(figure, name, described), _frame(axes)
+
+
+def agreement_plot(
+    name: str, names: Sequence[str], pairs: Sequence[tuple[ArrayLike, ArrayLike]], title: str, unit: str
+) -> Markup:
+    """Differences of each patient over the means of reference and prediction (Bland and Altman), beside each other.
+
+    Args:
+        name: Of the plot, not used by any other of the page.
+        names: Of the models.
+        pairs: For each model the values of all patients, by the reference and by the prediction.
+        title: Of the values.
+        unit: Of the values.
+    """
+    tables = [np.array(pair, dtype=np.float64) for pair in pairs]
+    with style():
+        figure, axes = _figure(width=_FULL, height=4.2, columns=len(names))
+        for number, (one, table) in enumerate(zip(np.atleast_1d(axes), tables, strict=True)):
+            reference, prediction = table
+            _dots(one, (reference + prediction) / 2, prediction - reference, model_colour(number), 4.5)
+            limits = (lower_limit(reference, prediction), upper_limit(reference, prediction))
+            one.axhline(0, color=FAINT, linewidth=0.8)
+            one.axhline(float(bias(reference, prediction)), color=INK, linewidth=1.8)
+            for limit in limits:
+                if not np.isnan(limit):
+                    one.axhline(float(limit), color=INK, linewidth=1.1, linestyle=(0, (4, 2)))
+            one.set_xlabel(f"Mean of reference and prediction ({unit})")
+            one.set_title(_short(names[number]))
+            one.autoscale_view()
+        first = np.atleast_1d(axes)[0]
+        first.set_ylabel(f"{title}: prediction minus reference ({unit})")
+        described = f"{title}, prediction minus reference, of {tables[0].shape[1]} patients, for {', '.join(names)}"
+        return inline_svg(figure, name, described)
 
 
 def training_curves(models: Sequence[ComparedModel]) -> Markup | None:

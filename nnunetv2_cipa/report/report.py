@@ -5,11 +5,14 @@ from pathlib import Path
 
 from nnunetv2.configuration import default_num_processes
 
-from nnunetv2_cipa.comparison import read_comparison
+from nnunetv2_cipa.comparison import Comparison, read_comparison
+from nnunetv2_cipa.comparison.figures import regrouped
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.evaluation.patients import remark_on_patients
+from nnunetv2_cipa.evaluation.wording import amount
+from nnunetv2_cipa.nnunet.patients import find_patients, patients_of
 
 from .page import write_report
-from .wording import amount
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -23,6 +26,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="CT and PET of the cases, such as imagesTs (default: the folder that the comparison names)",
     )
     parser.add_argument(
+        "--patients",
+        type=Path,
+        metavar="FILE.json",
+        help="other patients of the cases, as {case: patient} (default: those of the comparison; if it has read them "
+        "from names, patients.json beside the dataset.json of its references)",
+    )
+    parser.add_argument(
         "-np", type=int, default=default_num_processes, metavar="N", help="cases at a time (default: %(default)s)"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier report")
@@ -32,7 +42,7 @@ def run(arguments: Namespace) -> None:
     """Write the page and say where it is."""
     if arguments.o.suffix != ".html":
         raise InputError(f"{arguments.o} must end with .html.")
-    comparison = read_comparison(arguments.i)
+    comparison = _with_patients(read_comparison(arguments.i), arguments.patients)
     written = write_report(
         comparison,
         arguments.o,
@@ -45,6 +55,19 @@ def run(arguments: Namespace) -> None:
     print(f"\n{written.page}  {_megabytes(written.page.stat().st_size)}")
     if written.folder is not None:
         print(f"{written.folder}  {_megabytes(written.case_bytes)}, to be kept beside the page")
+
+
+def _with_patients(comparison: Comparison, given: Path | None) -> Comparison:
+    """The comparison with the patients that a file names now, where the comparison has none or the user gives one."""
+    file = given
+    if given is None and comparison.patients_file is None:
+        file = find_patients(Path(comparison.reference))
+    if file is None:
+        if comparison.patients_file is None:
+            print(remark_on_patients(comparison.models[0].evaluation, None))
+        return comparison
+    cases = [case.identifier for case in comparison.models[0].evaluation.cases]
+    return regrouped(comparison, patients_of(cases, file), file)
 
 
 def _megabytes(size: int) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .wording import amount
+from nnunetv2_cipa.evaluation.wording import amount
 
 _NAMES = ("small", "medium", "large")
 

@@ -1,12 +1,12 @@
 """Which files the viewer shows of each case, and that they are all there."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nnunetv2_cipa.comparison import Comparison, Images
+from nnunetv2_cipa.comparison import Comparison
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.images import Images, images_in
 
 _NAMED_FILES = 5
 
@@ -59,20 +59,11 @@ def find_sources(comparison: Comparison, images_folder: Path | None = None) -> l
 
 
 def _images_of(folder: Path, comparison: Comparison) -> Images:
-    """Images of another folder than the comparison's; channel names come from the dataset.json beside it, if any."""
-    if not folder.is_dir():
-        raise InputError(f"--images {folder}: there is no such folder.")
-    case = comparison.models[0].evaluation.cases[0]
-    ending = Path(case.reference_file).name.removeprefix(case.identifier)
-    dataset_json = folder.resolve().parent / "dataset.json"
-    if not dataset_json.is_file():
-        return Images(str(folder), ending, ("CT", "PET"))
-    try:
-        content = json.loads(dataset_json.read_text(encoding="utf-8"))
-        names = content["channel_names"]
-        return Images(str(folder), content["file_ending"], tuple(names[key] for key in sorted(names, key=int)))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{dataset_json} is no dataset.json of nnU-Net v2: look at channel_names.") from error
+    """Images of another folder than the comparison's; without a dataset.json beside it CT comes first."""
+    if folder.is_dir() and not folder.resolve().with_name("dataset.json").is_file():
+        case = comparison.models[0].evaluation.cases[0]
+        return Images(str(folder), Path(case.reference_file).name.removeprefix(case.identifier), ("CT", "PET"))
+    return images_in(folder)
 
 
 def _ct_and_pet(images: Images) -> tuple[int, int]:

@@ -1,11 +1,9 @@
 """Steps that are done once: a ledger of what is done, a lock on the folder, executors, and a runner that joins them."""
 
-from .done import DoneSteps
 from .executor import Executor, Job, LocalExecutor, run_step
-from .ledger import Ledger
-from .lock import locked
 from .runner import Runner, StoppedBySignal, TimeIsUp
-from .step import Step
+from .state import DoneSteps, Ledger, locked
+from .step import Output, Step, Writing
 
 __all__ = [
     "DoneSteps",
@@ -13,10 +11,12 @@ __all__ = [
     "Job",
     "Ledger",
     "LocalExecutor",
+    "Output",
     "Runner",
     "Step",
     "StoppedBySignal",
     "TimeIsUp",
+    "Writing",
     "locked",
     "run_step",
 ]

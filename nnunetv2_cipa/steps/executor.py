@@ -69,7 +69,7 @@ class LocalJob:
         """Exit code once the command has ended and what it made is in its place."""
         if self._exit_code is None and (code := self._process.poll()) is not None:
             if code == 0:
-                self._step.finish()
+                self._step.output.finish()
             self._exit_code = code
         return self._exit_code
 

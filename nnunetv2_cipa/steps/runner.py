@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import re
 import shutil
 import signal
 import sys
@@ -11,19 +12,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from nnunetv2_cipa.errors import InputError
+from tqdm import tqdm
 
-from .done import DoneSteps
+from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.processes import last_lines
+from nnunetv2_cipa.timing.work import Training
+
 from .executor import MARK, Executor, Job, end_leftovers
-from .fingerprint import sizes
-from .ledger import Result
-from .progress import EpochBar
-from .step import Step
+from .state import DoneSteps, Result, sizes
+from .step import Step, Writing
 
 LAST_LINES = 30
 LITTLE_SPACE = 10**9
 POLL_SECONDS = 0.2
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h
+_EPOCH = re.compile(rb"Epoch (\d+)\s*$", re.MULTILINE)
 
 EnvironmentOf = Callable[[Step, Sequence[Step]], Mapping[str, str]]
 """Variables for a step that do not decide its result, from the step and all that are not done yet, itself included."""
@@ -39,6 +42,34 @@ class TimeIsUp(SystemExit):
 
 def _nothing(step: Step, undone: Sequence[Step]) -> Mapping[str, str]:
     return {}
+
+
+class EpochBar:
+    """Follows `Epoch N` in a log, from where the log ended when this was made; for steps without epochs, nothing."""
+
+    def __init__(self, step: Step, log: Path) -> None:
+        self._log = log
+        self._epochs = step.work.schedule.num_epochs if isinstance(step.work, Training) else 0
+        self._read = log.stat().st_size if log.exists() else 0
+        self._bar = tqdm(total=self._epochs, unit="epoch", desc=step.name, disable=self._epochs == 0, file=sys.stdout)
+
+    def update(self) -> None:
+        """Show how far it is."""
+        if self._bar.disable:
+            return
+        with self._log.open("rb") as file:
+            file.seek(self._read)
+            whole_lines = file.read().rpartition(b"\n")
+        text = b"".join(whole_lines[:2])
+        self._read += len(text)
+        if epochs := _EPOCH.findall(text):
+            self._bar.update(int(epochs[-1]) - self._bar.n)
+
+    def close(self, *, done: bool) -> None:
+        """Take the bar away; that of a finished training is full."""
+        if done and not self._bar.disable:
+            self._bar.update(self._epochs - self._bar.n)
+        self._bar.close()
 
 
 @dataclass
@@ -133,7 +164,7 @@ class Runner:
             del work.undone[step.name]
             return
         key, inputs = self.done.key(step)
-        self._make_place(step, key)
+        self._refuse_foreign(step, key)
         print(f"{step.name}: {' '.join((*step.command, *step.options))}", flush=True)
         self.ledger.started(step.name, key, inputs, (*step.command, *step.options))
         log = self.folder / "logs" / f"{step.name}.log"
@@ -152,7 +183,7 @@ class Runner:
             if (code := running.job.poll()) is None:
                 continue
             del work.running[name]
-            missing = [path for path in running.step.proves if not path.exists()]
+            missing = [path for path in running.step.output.proof if not path.exists()]
             self._end(running, "failed" if code or missing else "done", code)
             if code or missing:
                 work.faults[name] = _fault(running, code, missing)
@@ -164,26 +195,26 @@ class Runner:
 
     def _end(self, running: _Running, result: Result, code: int | None) -> None:
         running.bar.close(done=result == "done")
-        proof = sizes(running.step.proves) if result == "done" else None
+        proof = sizes(running.step.output.proof) if result == "done" else None
         seconds = time.monotonic() - running.start
         self.ledger.ended(running.step.name, running.key, result, exit_code=code, seconds=seconds, proof=proof)
 
-    def _make_place(self, step: Step, key: str) -> None:
-        """Remove what the step has made from other inputs.
+    def _refuse_foreign(self, step: Step, key: str) -> None:
+        """Remove what is not to be resumed, as it was made from other inputs.
 
         Raises:
             InputError: there is something that this run has not made.
         """
         last = self.ledger.last_start(step.name)
         if last is None:
-            foreign = [str(path) for path in step.makes if path.exists()]
+            foreign = [str(path) for path in step.output.paths if path.exists()]
             if foreign:
                 raise InputError(
                     f"step {step.name} would write {', '.join(foreign)}, which is there already and not of this run. "
                     "Move it away, or choose another folder."
                 )
-        elif not (step.beside or step.replaces or (step.resumes and last["key"] == key)):
-            step.remove_made()
+        elif step.output.writing is Writing.RESUMED and last["key"] != key:
+            step.output.remove()
 
 
 def _fault(running: _Running, code: int, missing: Sequence[Path]) -> str:
@@ -194,7 +225,7 @@ def _fault(running: _Running, code: int, missing: Sequence[Path]) -> str:
         reason = "was killed (SIGKILL), as the system does with what takes too much memory"
     if (free := shutil.disk_usage(log.parent).free) < LITTLE_SPACE:
         reason += f", and only {free / 1e6:.0f} MB are free on the disk"
-    last = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:])
+    last = last_lines(log.read_text(encoding="utf-8", errors="replace"), LAST_LINES)
     return f"step {name} {reason}. Start the same again to go on from there. The end of {log}:\n{last}"
 
 

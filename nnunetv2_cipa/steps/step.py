@@ -1,9 +1,75 @@
-"""A step: one command, what it needs and what it makes."""
+"""A step: one command, what it needs, what it has to do and what it leaves."""
 
+import enum
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from nnunetv2_cipa.timing.work import Work
+
+
+class Writing(enum.Enum):
+    """How a command writes what it makes.
+
+    ANEW: in its place; what an earlier attempt has left there is removed before.
+    BESIDE: elsewhere, as the arguments that name it are replaced; it is moved when the command has succeeded.
+    REPLACED: the command itself leaves what is there until it has something complete to put in its place.
+    RESUMED: in its place, going on from what an interrupted attempt with the same inputs has left.
+    """
+
+    ANEW = enum.auto()
+    BESIDE = enum.auto()
+    REPLACED = enum.auto()
+    RESUMED = enum.auto()
+
+
+@dataclass(frozen=True)
+class Output:
+    """Files and folders that a step leaves. They are the run's own.
+
+    Attributes:
+        paths: where they are.
+        writing: how they come there; only a single path can be written beside.
+        proof: those that must be there, with the sizes they had, for the step to count as done (default: `paths`).
+    """
+
+    paths: tuple[Path, ...] = ()
+    writing: Writing = Writing.ANEW
+    proof: tuple[Path, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.proof:
+            object.__setattr__(self, "proof", self.paths)
+        if self.writing is Writing.BESIDE and len(self.paths) != 1:
+            raise ValueError(f"what is written beside must be one thing, not {len(self.paths)}")
+
+    @property
+    def unfinished(self) -> Path:
+        """Where a single path is written when it is written beside."""
+        return self.paths[0].parent / f".{self.paths[0].name}.unfinished" / self.paths[0].name
+
+    def remove(self) -> None:
+        """Remove what an earlier attempt has left."""
+        for path in self.paths:
+            _remove(path)
+
+    def prepare(self) -> None:
+        """Make place for what is going to be made; half-made things of an earlier attempt go."""
+        if self.writing is Writing.ANEW:
+            self.remove()
+        for path in self.paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        if self.writing is Writing.BESIDE:
+            _remove(self.unfinished.parent)
+            self.unfinished.parent.mkdir()
+
+    def finish(self) -> None:
+        """Move what was written beside into its place, if the command has made it."""
+        if self.writing is Writing.BESIDE and self.unfinished.exists():
+            self.remove()
+            self.unfinished.rename(self.paths[0])
+            self.unfinished.parent.rmdir()
 
 
 @dataclass(frozen=True)
@@ -16,14 +82,9 @@ class Step:
         options: arguments that do not decide the result, such as a device or a number of processes.
         needs: names of the steps that must be done before.
         reads: files and folders of the user's whose content decides the result.
-        makes: files and folders that it leaves. They are the run's own, and removed before the step starts anew.
-        beside: the single thing it makes is written elsewhere and moved when the command has succeeded; arguments that
-            name it are replaced accordingly.
-        replaces: the command itself leaves what is there until it has something complete to put in its place.
-        proof: files and folders that are there when it is done, with the sizes they have then (default: `makes`).
-        resumes: it goes on from what an interrupted attempt has left, if that had the same inputs.
+        output: what it leaves.
+        work: what it has to do.
         environment: variables that decide the result, too.
-        epochs: of a training, to show progress.
     """
 
     name: str
@@ -31,51 +92,20 @@ class Step:
     options: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     reads: tuple[Path, ...] = ()
-    makes: tuple[Path, ...] = ()
-    beside: bool = False
-    replaces: bool = False
-    proof: tuple[Path, ...] = ()
-    resumes: bool = False
+    output: Output = Output()
+    work: Work = field(default_factory=Work)
     environment: Mapping[str, str] = field(default_factory=dict)
-    epochs: int = 0
-
-    def __post_init__(self) -> None:
-        if self.beside and len(self.makes) != 1:
-            raise ValueError(f"step {self.name}: what is written beside must be one thing, not {len(self.makes)}")
-
-    @property
-    def proves(self) -> tuple[Path, ...]:
-        """What must be there, as it was, for the step to count as done."""
-        return self.proof or self.makes
-
-    def launch_command(self) -> list[str]:
-        """Program and arguments as they are now to be executed."""
-        words = [*self.command, *self.options]
-        return [str(self._unfinished()) if self.beside and word == str(self.makes[0]) else word for word in words]
-
-    def remove_made(self) -> None:
-        """Remove what an earlier attempt has made."""
-        for path in self.makes:
-            _remove(path)
 
     def prepare(self) -> None:
-        """Make place for what is going to be made; half-made things of an earlier attempt go."""
-        for path in self.makes:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        if self.beside:
-            _remove(self._unfinished().parent)
-            self._unfinished().parent.mkdir()
+        """Make everything ready for the command."""
+        self.output.prepare()
 
-    def finish(self) -> None:
-        """Move what was written beside into its place, if the command has made it."""
-        if self.beside and self._unfinished().exists():
-            _remove(self.makes[0])
-            self._unfinished().rename(self.makes[0])
-            self._unfinished().parent.rmdir()
-
-    def _unfinished(self) -> Path:
-        made = self.makes[0]
-        return made.parent / f".{made.name}.unfinished" / made.name
+    def launch_command(self) -> list[str]:
+        """Program and arguments as they are to be executed once everything is ready."""
+        words = [*self.command, *self.options]
+        if self.output.writing is not Writing.BESIDE:
+            return words
+        return [str(self.output.unfinished) if word == str(self.output.paths[0]) else word for word in words]
 
 
 def _remove(path: Path) -> None:

@@ -1,12 +1,10 @@
 """A folder of predictions, as nnU-Net writes it, read as masks."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
-from tqdm import tqdm
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.evaluation.label_folders import LabelFormat, find_cases, find_label_format, natural_order
@@ -14,7 +12,7 @@ from nnunetv2_cipa.evaluation.label_images import read_label_image
 
 from .run_length import Mask
 
-_Result = TypeVar("_Result")
+UNUSABLE = "predictions cannot be used"
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ def find_predictions(
 
     Args:
         folder: Label files in any format that nnU-Net reads; other files are not looked at.
-        foreground: Label values that together are the foreground; by default the dataset's only one.
+        foreground: Label values that together are the foreground; by default all of the dataset's.
         dataset_json: The dataset's; by default the one that nnU-Net has put into the folder. Without any, the files'
             ending tells, and the foreground is 1.
 
@@ -63,21 +61,3 @@ def find_predictions(
     if not files:
         raise InputError(f"{folder} has no {label_format.ending} file.")
     return Predictions(folder, {case: files[case] for case in sorted(files, key=natural_order)}, label_format)
-
-
-def each(function: Callable[[str], _Result], names: Sequence[str], what: str) -> dict[str, _Result]:
-    """Apply a function to every name, showing progress, and return the results by name.
-
-    Raises:
-        InputError: some failed so. The message has a line for each.
-    """
-    results: dict[str, _Result] = {}
-    faults: list[str] = []
-    for name in tqdm(names, desc=what):
-        try:
-            results[name] = function(name)
-        except InputError as error:
-            faults.append(str(error))
-    if faults:
-        raise InputError("\n".join([f"{len(faults)} of {len(names)} cannot be used.", *faults]))
-    return results

@@ -10,7 +10,7 @@ from nnunetv2_cipa.errors import InputError
 
 
 @dataclass(frozen=True)
-class Sample:
+class SampleSubmission:
     """A CSV file, read whole.
 
     Attributes:
@@ -33,7 +33,7 @@ class Sample:
         return [row[self.id_column] for row in self.rows]
 
 
-def read_sample(file: Path, columns: tuple[str, str] | None = None) -> Sample:
+def read_sample(file: Path, columns: tuple[str, str] | None = None) -> SampleSubmission:
     """Read a sample submission.
 
     Args:
@@ -56,14 +56,54 @@ def read_sample(file: Path, columns: tuple[str, str] | None = None) -> Sample:
     names = columns or (header[0], header[-1])
     if len(header) < 2 or names[0] == names[1] or not set(names) <= set(header):
         raise InputError(f"{file} must have a column of ids and one of masks. Its columns: {', '.join(header)}.")
-    sample = Sample(file, header, tuple(rows), header.index(names[0]), header.index(names[1]))
-    twice = [identifier for identifier, number in Counter(sample.ids).items() if number > 1]
-    if twice:
-        raise InputError("\n".join([f"{file} has {len(twice)} ids more than once:", *_listed(twice)]))
+    sample = SampleSubmission(file, header, tuple(rows), header.index(names[0]), header.index(names[1]))
+    _refuse_several_rows(sample)
     return sample
 
 
-def in_order(ids: Iterable[str], sample: Sample) -> list[str]:
+def empty_mask_of(sample: SampleSubmission) -> str:
+    """What the sample has for a mask without foreground: the one text in it that is no list of runs, such as -1.
+
+    Returns:
+        That text; nothing where all masks are runs or nothing.
+
+    Raises:
+        InputError: there are several such texts, or it is a number above 0, as in a column of heights.
+    """
+    texts = list(dict.fromkeys(row[sample.mask_column].strip() for row in sample.rows))
+    others = [text for text in texts if not _is_runs(text)]
+    if len(others) > 1 or any(text.isdecimal() and int(text) > 0 for text in others):
+        column = sample.columns[sample.mask_column]
+        shown = ", ".join(repr(text) for text in others[:5])
+        raise InputError(
+            f"{sample.file} has in its column {column} what is no run lengths: {shown}. Say how an empty mask is to be "
+            "written, with --empty, or which columns are those of ids and masks, with --columns."
+        )
+    return others[0] if others else ""
+
+
+def _is_runs(text: str) -> bool:
+    """Whether a text is a list of starts and lengths of at least one pixel each."""
+    words = text.split()
+    return bool(words) and len(words) % 2 == 0 and all(map(str.isdecimal, words)) and "0" not in words[1::2]
+
+
+def _refuse_several_rows(sample: SampleSubmission) -> None:
+    twice = [identifier for identifier, number in Counter(sample.ids).items() if number > 1]
+    if not twice:
+        return
+    others = [name for index, name in enumerate(sample.columns) if index not in (sample.id_column, sample.mask_column)]
+    what = f", which {' and '.join(others)} may tell apart" if others else ""
+    lines = [
+        f"{sample.file} has several rows an id{what}. What can be written is one row an id with all of its foreground, "
+        "not a row for each class or lesion. If other columns hold ids and masks, name them with --columns.",
+        f"{len(twice)} ids more than once:",
+        *_listed(twice),
+    ]
+    raise InputError("\n".join(lines))
+
+
+def in_order(ids: Iterable[str], sample: SampleSubmission) -> list[str]:
     """The ids in the sample's order.
 
     Raises:
@@ -71,11 +111,24 @@ def in_order(ids: Iterable[str], sample: Sample) -> list[str]:
     """
     place = {identifier: number for number, identifier in enumerate(sample.ids)}
     ordered = sorted(ids, key=lambda identifier: place.get(identifier, len(place)))
-    check_rows(sample.columns, ordered, sample)
+    try:
+        check_rows(sample.columns, ordered, sample)
+    except InputError as error:
+        raise InputError(f"{error}{_hint(ordered, sample.ids)}") from error
     return ordered
 
 
-def check_rows(columns: Sequence[str], ids: Sequence[str], sample: Sample) -> None:
+def _hint(ids: Iterable[str], expected: Iterable[str]) -> str:
+    """What makes ids those of the sample, if only an ending is missing."""
+    given, wanted = set(ids), set(expected)
+    one = next(iter(wanted), "")
+    for ending in (one[len(start) :] for start in given if one.startswith(start)):
+        if ending and {f"{start}{ending}" for start in given} == wanted:
+            return f"\nWith --id-ending {ending} they would be the sample's."
+    return ""
+
+
+def check_rows(columns: Sequence[str], ids: Sequence[str], sample: SampleSubmission) -> None:
     """Make sure that a submission has the sample's columns and ids, in the same order.
 
     Raises:

@@ -4,12 +4,13 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.evaluation.label_folders import read_patients
 from nnunetv2_cipa.files import new_file, new_folder
+from nnunetv2_cipa.nnunet.patients import doubts, find_patients, patients_of
 
-from .masks import write_nifti_masks, write_png_masks
-from .predictions import find_predictions
-from .sample import read_sample
+from .masks import is_placed, write_nifti_masks, write_png_masks
+from .predictions import Predictions, find_predictions
+from .sample import empty_mask_of, read_sample
+from .stacks import gaps, stacks_of
 from .table import DEFAULT_COLUMNS, Layout, write_table
 
 _ONLY_FOR = {
@@ -31,7 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "stacked (default: %(default)s)",
     )
     parser.add_argument(
-        "-l", type=int, nargs="+", metavar="LABEL", help="foreground labels (default: the dataset's only one)"
+        "-l", type=int, nargs="+", metavar="LABEL", help="foreground labels (default: all of the dataset's)"
     )
     parser.add_argument("-djfile", type=Path, metavar="FILE", help="dataset.json (default: that in the folder)")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier submission")
@@ -40,7 +41,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     table.add_argument(
         "--order", choices=("column", "row"), help="pixels are counted down the columns (default) or along the rows"
     )
-    table.add_argument("--empty", metavar="TEXT", help="what an empty mask is written as (default: nothing)")
+    table.add_argument(
+        "--empty", metavar="TEXT", help="what an empty mask is written as (default: as in the sample, else nothing)"
+    )
     table.add_argument("--id-ending", metavar="TEXT", help="what ids have after the case's name, such as .png")
     table.add_argument(
         "--columns",
@@ -51,7 +54,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     masks = parser.add_argument_group("png and nii.gz")
     masks.add_argument("--value", type=int, choices=(1, 255), help="of the foreground (default: png 255, nii.gz 1)")
     masks.add_argument(
-        "--patients", type=Path, metavar="FILE.json", help="nii.gz: patient of each slice, as {case: patient}"
+        "--patients",
+        type=Path,
+        metavar="FILE.json",
+        help="nii.gz: patient of each slice, as {case: patient} (default: the dataset's patients.json, else by names)",
     )
     masks.add_argument(
         "--like", type=Path, metavar="FOLDER", help="nii.gz: images whose place in space the stacks of slices get"
@@ -62,32 +68,52 @@ def run(arguments: Namespace) -> None:
     """Write the submission and say where it is."""
     _refuse_options_of_other_formats(arguments)
     predictions = find_predictions(arguments.i, arguments.l, arguments.djfile)
+    if arguments.l is None and len(predictions.label_format.labels.foreground) > 1:
+        labels = ", ".join(map(str, predictions.label_format.labels.foreground))
+        print(f"The foreground is that of the labels {labels} together (-l LABEL for one of them)")
     output: Path = arguments.o
     if arguments.format == "csv":
         layout = _layout(arguments)
         with new_file(output, overwrite=arguments.overwrite) as file:
             write_table(file, predictions, layout)
     else:
-        if output.is_file():
-            raise InputError(f"{output} is a file: {arguments.format} masks need a folder.")
         with new_folder(output, overwrite=arguments.overwrite) as folder:
             if arguments.format == "png":
                 write_png_masks(folder, predictions, arguments.value or 255)
             else:
-                patients = None if arguments.patients is None else read_patients(arguments.patients)
-                value = arguments.value or 1
-                write_nifti_masks(folder, predictions, value, patients=patients, images=arguments.like)
+                patients = _patients(predictions, arguments.patients)
+                write_nifti_masks(folder, predictions, arguments.value or 1, patients=patients, images=arguments.like)
     print(f"{len(predictions.files)} predictions: {output}")
+
+
+def _patients(predictions: Predictions, given: Path | None) -> dict[str, str] | None:
+    """The patient of each slice, and whatever is not certain about that in print; None for volumes."""
+    if is_placed(predictions) and given is None:
+        return None
+    file = given or find_patients(predictions.folder)
+    patients = patients_of(predictions.files, file)
+    names = list(dict.fromkeys(patients.values()))
+    shown = ", ".join(names[:5]) + (" and others" if len(names) > 5 else "")
+    print(f"Patients, by {file or 'the names of slices (--patients FILE.json may tell others)'}: {shown}")
+    for doubt in [] if file else doubts(patients):
+        print(f"WARNING: {doubt}")
+    if lines := gaps(stacks_of(patients)):
+        print("\n".join(["WARNING: slices are missing between others, and are empty in the volumes:", *lines]))
+    return patients
 
 
 def _layout(arguments: Namespace) -> Layout:
     columns = None if arguments.columns is None else (arguments.columns[0], arguments.columns[1])
+    sample = None if arguments.sample is None else read_sample(arguments.sample, columns)
+    empty: str = arguments.empty or ""
+    if sample is not None and arguments.empty is None and (empty := empty_mask_of(sample)):
+        print(f"Empty masks are written as {empty}, as in {sample.file} (--empty TEXT for another way)")
     return Layout(
         order=arguments.order or "column",
-        empty=arguments.empty or "",
+        empty=empty,
         id_ending=arguments.id_ending or "",
         columns=columns,
-        sample=None if arguments.sample is None else read_sample(arguments.sample, columns),
+        sample=sample,
     )
 
 

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .predictions import Predictions, each
+from nnunetv2_cipa.processes import for_each
+
+from .predictions import UNUSABLE, Predictions
 from .run_length import Order, encode
-from .sample import Sample, check_rows, in_order, read_sample
+from .sample import SampleSubmission, check_rows, in_order, read_sample
 
 DEFAULT_COLUMNS = ("id", "rle")
 
@@ -28,7 +30,7 @@ class Layout:
     empty: str = ""
     id_ending: str = ""
     columns: tuple[str, str] | None = None
-    sample: Sample | None = None
+    sample: SampleSubmission | None = None
 
 
 def write_table(file: Path, predictions: Predictions, layout: Layout) -> None:
@@ -47,7 +49,7 @@ def write_table(file: Path, predictions: Predictions, layout: Layout) -> None:
     def encoded(identifier: str) -> str:
         return encode(predictions.read_slice(cases[identifier]), layout.order, layout.empty)
 
-    masks = each(encoded, ids, "encode")
+    masks = dict(zip(ids, for_each(encoded, ids, description="encode", failure=UNUSABLE), strict=True))
     rows = [
         [*row[: sample.mask_column], masks[row[sample.id_column]], *row[sample.mask_column + 1 :]]
         for row in sample.rows
@@ -57,8 +59,8 @@ def write_table(file: Path, predictions: Predictions, layout: Layout) -> None:
     check_rows(written.columns, written.ids, sample)  # what the challenge will read
 
 
-def _without_sample(file: Path, ids: Sequence[str], columns: tuple[str, str]) -> Sample:
-    return Sample(file, columns, tuple((identifier, "") for identifier in ids), 0, 1)
+def _without_sample(file: Path, ids: Sequence[str], columns: tuple[str, str]) -> SampleSubmission:
+    return SampleSubmission(file, columns, tuple((identifier, "") for identifier in ids), 0, 1)
 
 
 def _write(file: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -1,10 +1,10 @@
 """Whether a training fits its device when every activation is kept."""
 
-import os
 from collections.abc import Sequence
 
 import torch
 
+from nnunetv2_cipa.memory import total_memory
 from nnunetv2_cipa.network import VariantName
 
 # What float32 training keeps for the backward pass, per pixel: somewhat more than benchmarks/training_memory.py
@@ -25,15 +25,4 @@ def should_recompute(variant: VariantName, batch_size: int, patch_size: Sequence
     """
     height, width = patch_size
     kept = KEPT_BYTES_PER_PIXEL[variant] * batch_size * height * width
-    return kept > LARGEST_SHARE * _memory(device)
-
-
-def _memory(device: torch.device) -> int:
-    """Bytes of memory of the device, 0 if unknown."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_properties(device).total_memory
-    if device.type == "mps":
-        return torch.mps.recommended_max_memory()
-    if device.type == "cpu" and hasattr(os, "sysconf"):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return 0
+    return kept > LARGEST_SHARE * total_memory(device)

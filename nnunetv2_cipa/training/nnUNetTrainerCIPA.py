@@ -1,13 +1,12 @@
 """nnU-Net trainers for CIPA: `nnUNetv2_train DATASET 2d FOLD -tr nnUNetTrainerCIPA`.
 
 Sampling, augmentation, loss, epoch length and inference are nnU-Net's own. The network, AdamW with a cosine schedule
-and the absence of deep supervision are CIPA's.
+and the absence of deep supervision are CIPA's. Other encoders, ablations and schedules: `trainers`.
 """
 
 from typing import Any
 
 import torch
-from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from torch import nn
 from torch.optim import AdamW, Optimizer
@@ -16,26 +15,33 @@ from torch.optim.lr_scheduler import LRScheduler
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.network import CIPA, MODALITIES, VariantName
 from nnunetv2_cipa.network.recomputed import set_recompute
+from nnunetv2_cipa.training.base_trainer import NNUNET_DEVICE, BaseTrainer
 from nnunetv2_cipa.training.memory import should_recompute
-from nnunetv2_cipa.training.modalities import channel_order
+from nnunetv2_cipa.training.modalities import modality_channels
 from nnunetv2_cipa.training.optimization import CosineSchedule, parameter_groups
-from nnunetv2_cipa.training.seeding import Seeded
-from nnunetv2_cipa.training.whole_checkpoints import WholeCheckpoints
-
-NNUNET_DEVICE = torch.device("cuda")
 
 
-class nnUNetTrainerCIPA(Seeded, WholeCheckpoints, nnUNetTrainer):
+class nnUNetTrainerCIPA(BaseTrainer):
     """Trains CIPA-tiny on two-channel (CT, PET) datasets in nnU-Net's 2d configuration.
+
+    What a subclass may set, beside the schedule of `BaseTrainer`:
+
+    Attributes:
+        variant: size of the encoder.
+        use_crm: whether the network has channel-wise rectification.
+        use_dcim: whether it has cross-modality interaction.
+        initial_lr: learning rate of AdamW at the start.
+        weight_decay: of AdamW.
 
     Raises:
         InputError: a configuration that is not 2D, or a dataset whose two channels are not CT and PET.
     """
 
     variant: VariantName = "tiny"
-    use_crm = True
-    use_dcim = True
-    epochs = 1000
+    use_crm: bool = True
+    use_dcim: bool = True
+    initial_lr: float = 1e-3
+    weight_decay: float = 1e-2
 
     def __init__(
         self,
@@ -46,11 +52,11 @@ class nnUNetTrainerCIPA(Seeded, WholeCheckpoints, nnUNetTrainer):
         device: torch.device = NNUNET_DEVICE,
     ) -> None:
         _require_2d(PlansManager(plans).get_configuration(configuration), configuration)
-        self.channel_order = channel_order(dataset_json)
+        self.modality_channels = modality_channels(
+            dataset_json, plans.get("foreground_intensity_properties_per_channel")
+        )
         super().__init__(plans, configuration, fold, dataset_json, device)
-        self.initial_lr = 1e-3
-        self.weight_decay = 1e-2
-        self.num_epochs = self.epochs
+        self.initial_lr, self.weight_decay = type(self).initial_lr, type(self).weight_decay  # not nnU-Net's
         self.enable_deep_supervision = False
 
     @classmethod
@@ -81,11 +87,15 @@ class nnUNetTrainerCIPA(Seeded, WholeCheckpoints, nnUNetTrainer):
         """
         super().on_train_start()
         network = self._bare_network()
-        network.channel_order.copy_(torch.tensor(self.channel_order))
+        network.channel_order.copy_(torch.tensor(self.modality_channels.order))
         recompute = should_recompute(self.variant, self.batch_size, self.configuration_manager.patch_size, self.device)
         set_recompute(network, recompute)
-        order = ", ".join(f"{name} is channel {n}" for name, n in zip(MODALITIES, self.channel_order, strict=True))
+        order = ", ".join(
+            f"{name} is channel {n}" for name, n in zip(MODALITIES, self.modality_channels.order, strict=True)
+        )
         self.print_to_log_file(f"CIPA-{self.variant}: {order}; activations are {'recomputed' if recompute else 'kept'}")
+        for doubt in self.modality_channels.doubts:
+            self.print_to_log_file(f"WARNING: {doubt}")
 
     def configure_optimizers(self) -> tuple[Optimizer, LRScheduler]:
         """AdamW without decay on norms, biases, A and D; cosine from `initial_lr` towards 0."""
@@ -108,76 +118,3 @@ def _require_2d(configuration_manager: ConfigurationManager, configuration: str)
             f"CIPA is a 2D network; {configuration} has the {len(patch_size)}D patch size {list(patch_size)}. "
             "Plan and train the configuration 2d."
         )
-
-
-class nnUNetTrainerCIPA_small(nnUNetTrainerCIPA):
-    """The small encoder: 27 blocks in stage 3, DropPath up to 0.3."""
-
-    variant = "small"
-
-
-class nnUNetTrainerCIPA_base(nnUNetTrainerCIPA):
-    """The base encoder: 128 channels, 27 blocks in stage 3, DropPath up to 0.6."""
-
-    variant = "base"
-
-
-class nnUNetTrainerCIPA_noCRM(nnUNetTrainerCIPA):
-    """The paper's ablation without channel-wise rectification."""
-
-    use_crm = False
-
-
-class nnUNetTrainerCIPA_noDCIM(nnUNetTrainerCIPA):
-    """The paper's ablation without cross-modality interaction."""
-
-    use_dcim = False
-
-
-class nnUNetTrainerCIPA_noCRMnoDCIM(nnUNetTrainerCIPA):
-    """The paper's baseline: the two modalities' maps are added."""
-
-    use_crm = False
-    use_dcim = False
-
-
-class nnUNetTrainerCIPA_1epoch(nnUNetTrainerCIPA):
-    """1 epoch instead of 1000."""
-
-    epochs = 1
-
-
-class nnUNetTrainerCIPA_5epochs(nnUNetTrainerCIPA):
-    """5 epochs instead of 1000."""
-
-    epochs = 5
-
-
-class nnUNetTrainerCIPA_10epochs(nnUNetTrainerCIPA):
-    """10 epochs instead of 1000."""
-
-    epochs = 10
-
-
-class nnUNetTrainerCIPA_20epochs(nnUNetTrainerCIPA):
-    """20 epochs instead of 1000."""
-
-    epochs = 20
-
-
-class nnUNetTrainerCIPA_50epochs(nnUNetTrainerCIPA):
-    """50 epochs instead of 1000."""
-
-    epochs = 50
-
-
-class nnUNetTrainerCIPA_100epochs(nnUNetTrainerCIPA):
-    """100 epochs instead of 1000."""
-
-    epochs = 100
-
-
-class nnUNetTrainerCIPA_250epochs(nnUNetTrainerCIPA):
-    """250 epochs instead of 1000."""
-
-    epochs = 250

@@ -1,12 +1,14 @@
 """The optimiser's recipe: what is decayed, and the cosine schedule (CIPA, section 4.2)."""
 
 import math
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
+from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.network.state_space import DirectionalScan
 
 
@@ -38,3 +40,45 @@ class CosineSchedule(LRScheduler):
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self._last_lr = [rate for _ in self.optimizer.param_groups]
+
+    def shorten(self, max_steps: int) -> None:
+        """Fall to 0 in so many epochs, from the next `step` on."""
+        self.max_steps = max_steps
+
+
+@runtime_checkable
+class Shortenable(Protocol):
+    """A schedule of the learning rate whose end can be moved while it is used."""
+
+    def shorten(self, max_steps: int) -> None:
+        """End after so many epochs."""
+
+
+def shorten(schedule: LRScheduler, max_steps: int) -> None:
+    """Let a learning rate reach its end after so many epochs, from its next step on.
+
+    Args:
+        schedule: one with a method `shorten`, or nnU-Net's own, which computes the rate from its `max_steps`.
+        max_steps: number of epochs in all.
+
+    Raises:
+        InputError: it is another schedule, which would not change.
+    """
+    require_shortenable(schedule)
+    if isinstance(schedule, Shortenable):
+        schedule.shorten(max_steps)
+    elif isinstance(schedule, PolyLRScheduler):
+        schedule.max_steps = max_steps
+
+
+def require_shortenable(schedule: LRScheduler) -> None:
+    """Refuse a schedule that `shorten` does not change.
+
+    Raises:
+        InputError: it is such a schedule.
+    """
+    if not isinstance(schedule, (Shortenable, PolyLRScheduler)):
+        raise InputError(
+            f"The learning rate's schedule, {type(schedule).__name__}, cannot be shortened while training. Give it a "
+            "method shorten(max_steps), or train without a deadline."
+        )

@@ -3,7 +3,7 @@
 The plan's configuration says how many epochs of how many iterations there are; `nnUNetv2_cipa plan` writes that. If
 NNUNETV2_CIPA_TRAIN_UNTIL is set (seconds since 1970) and the epochs turn out too slow to end by then, the schedule is
 shortened while training: the learning rate still falls to its end, and the last epoch ends in time. The schedule is
-kept in the checkpoints, so that a training that is continued goes on with the one it had.
+kept in the checkpoints, so that a training that is resumed has the one it had.
 """
 
 import math
@@ -14,20 +14,10 @@ from typing import Any
 
 import torch
 import torch.distributed
-from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.training.nnUNetTrainerCIPA import (
-    NNUNET_DEVICE,
-    nnUNetTrainerCIPA,
-    nnUNetTrainerCIPA_base,
-    nnUNetTrainerCIPA_noCRM,
-    nnUNetTrainerCIPA_noCRMnoDCIM,
-    nnUNetTrainerCIPA_noDCIM,
-    nnUNetTrainerCIPA_small,
-)
-from nnunetv2_cipa.training.seeding import Seeded
-from nnunetv2_cipa.training.whole_checkpoints import WholeCheckpoints
+from nnunetv2_cipa.training.base_trainer import NNUNET_DEVICE, BaseTrainer
+from nnunetv2_cipa.training.optimization import require_shortenable, shorten
 
 TRAIN_UNTIL = "NNUNETV2_CIPA_TRAIN_UNTIL"
 SCHEDULE = ("num_epochs", "num_iterations_per_epoch", "num_val_iterations_per_epoch")
@@ -39,7 +29,7 @@ class _ScheduleEnded(Exception):  # noqa: N818 - nothing went wrong
     """Leaves nnU-Net's loop over epochs before the number that it began with."""
 
 
-class nnUNetTrainer_planned(Seeded, WholeCheckpoints, nnUNetTrainer):
+class nnUNetTrainer_planned(BaseTrainer):
     """nnU-Net's own trainer on the plan's schedule; `checkpoint_latest.pth` is written every ten minutes.
 
     Raises:
@@ -67,6 +57,16 @@ class nnUNetTrainer_planned(Seeded, WholeCheckpoints, nnUNetTrainer):
         self._until = float(os.environ.get(TRAIN_UNTIL, "inf"))
         self._epoch_starts: deque[float] = deque(maxlen=_RECENT_EPOCHS + 1)
         self._saved = time.monotonic()
+
+    def initialize(self) -> None:
+        """Initialise as nnU-Net does, and refuse a deadline for a learning rate that could not be made to keep it.
+
+        Raises:
+            InputError: there is a deadline, and the trainer's learning rate schedule cannot be shortened.
+        """
+        super().initialize()
+        if math.isfinite(self._until):
+            require_shortenable(self.lr_scheduler)
 
     def run_training(self) -> None:
         """Train until the schedule ends, wherever it ended when training began."""
@@ -97,7 +97,9 @@ class nnUNetTrainer_planned(Seeded, WholeCheckpoints, nnUNetTrainer):
     def load_checkpoint(self, filename_or_checkpoint: dict[str, Any] | str) -> None:
         """Load the schedule, too."""
         super().load_checkpoint(filename_or_checkpoint)
-        self._set_epochs(int(self._stored_configuration()["num_epochs"]))
+        stored = int(self._stored_configuration()["num_epochs"])
+        if stored != self.num_epochs:
+            self._set_epochs(stored)
 
     def _possible_epochs(self) -> int:
         """Epochs that there can be in all, at the pace of the last ones: one at least; the same on all ranks."""
@@ -115,34 +117,11 @@ class nnUNetTrainer_planned(Seeded, WholeCheckpoints, nnUNetTrainer):
 
     def _set_epochs(self, epochs: int) -> None:
         """Change the schedule's length here, in the learning rate and in what goes into checkpoints."""
-        self.num_epochs = self.lr_scheduler.max_steps = epochs
+        shorten(self.lr_scheduler, epochs)
+        self.num_epochs = epochs
         self._stored_configuration()["num_epochs"] = epochs
 
     def _stored_configuration(self) -> dict[str, Any]:
         arguments = self.my_init_kwargs
         stored: dict[str, Any] = arguments["plans"]["configurations"][arguments["configuration"]]
         return stored
-
-
-class nnUNetTrainerCIPA_planned(nnUNetTrainer_planned, nnUNetTrainerCIPA):
-    """CIPA-tiny on the plan's schedule."""
-
-
-class nnUNetTrainerCIPA_small_planned(nnUNetTrainer_planned, nnUNetTrainerCIPA_small):
-    """CIPA-small on the plan's schedule."""
-
-
-class nnUNetTrainerCIPA_base_planned(nnUNetTrainer_planned, nnUNetTrainerCIPA_base):
-    """CIPA-base on the plan's schedule."""
-
-
-class nnUNetTrainerCIPA_noCRM_planned(nnUNetTrainer_planned, nnUNetTrainerCIPA_noCRM):
-    """CIPA without CRM on the plan's schedule."""
-
-
-class nnUNetTrainerCIPA_noDCIM_planned(nnUNetTrainer_planned, nnUNetTrainerCIPA_noDCIM):
-    """CIPA without DCIM on the plan's schedule."""
-
-
-class nnUNetTrainerCIPA_noCRMnoDCIM_planned(nnUNetTrainer_planned, nnUNetTrainerCIPA_noCRMnoDCIM):
-    """CIPA without CRM and DCIM on the plan's schedule."""

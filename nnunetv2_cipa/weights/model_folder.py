@@ -5,19 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from nnunetv2_cipa.files import new_folder
+from nnunetv2_cipa.files import new_folder, write_checkpoint
 from nnunetv2_cipa.network import MODALITIES, VariantName
+from nnunetv2_cipa.nnunet.model_folder import FINAL_CHECKPOINT
+from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, DIVISION_BY_255, STOCK_PLANS
+from nnunetv2_cipa.training.trainers import trainer_name
 
-TRAINERS: dict[VariantName, str] = {
-    "tiny": "nnUNetTrainerCIPA",
-    "small": "nnUNetTrainerCIPA_small",
-    "base": "nnUNetTrainerCIPA_base",
-}
-CONFIGURATION = "2d"
 FOLD = 0
 _NO_RESAMPLING = {"order": 1, "order_z": 0, "force_separate_z": None}
 
@@ -58,13 +54,14 @@ def write_model_folder(
             (new / name).parent.mkdir(parents=True, exist_ok=True)
             (new / name).write_text(json.dumps(content, indent=4), encoding="utf-8")
         _write_progress(new / f"fold_{FOLD}" / "progress.png", f"No training here: {origin}")
+        arguments = {"plans": plans, "configuration": CONFIGURATION_2D, "fold": FOLD, "dataset_json": dataset_json}
         checkpoint = {
             "network_weights": dict(network_weights),
-            "trainer_name": TRAINERS[variant],
-            "init_args": {"plans": plans, "configuration": CONFIGURATION, "fold": FOLD, "dataset_json": dataset_json},
+            "trainer_name": trainer_name(variant),
+            "init_args": arguments,
             "inference_allowed_mirroring_axes": None,
         }
-        torch.save(checkpoint, new / f"fold_{FOLD}" / "checkpoint_final.pth")
+        write_checkpoint(checkpoint, new / f"fold_{FOLD}" / FINAL_CHECKPOINT)
 
 
 def _dataset_json(origin: str) -> dict[str, Any]:
@@ -82,13 +79,13 @@ def png_plans(dataset_name: str, patch_size: tuple[int, int]) -> dict[str, Any]:
     channels = range(len(MODALITIES))
     resampling = "resample_data_or_seg_to_shape"
     configuration = {
-        "data_identifier": "nnUNetPlans_2d",
+        "data_identifier": f"{STOCK_PLANS}_{CONFIGURATION_2D}",
         "preprocessor_name": "DefaultPreprocessor",
         "batch_size": 2,
         "patch_size": list(patch_size),
         "median_image_size_in_voxels": list(patch_size),
         "spacing": [1.0, 1.0],
-        "normalization_schemes": ["RGBTo01Normalization" for _ in channels],
+        "normalization_schemes": [DIVISION_BY_255 for _ in channels],
         "use_mask_for_norm": [False for _ in channels],
         "resampling_fn_data": resampling,
         "resampling_fn_seg": resampling,
@@ -106,13 +103,13 @@ def png_plans(dataset_name: str, patch_size: tuple[int, int]) -> dict[str, Any]:
     }
     return {
         "dataset_name": dataset_name,
-        "plans_name": "nnUNetPlans",
+        "plans_name": STOCK_PLANS,
         "original_median_spacing_after_transp": [999.0, 1.0, 1.0],
         "original_median_shape_after_transp": [1, *patch_size],
         "image_reader_writer": "NaturalImage2DIO",
         "transpose_forward": [0, 1, 2],
         "transpose_backward": [0, 1, 2],
-        "configurations": {CONFIGURATION: configuration},
+        "configurations": {CONFIGURATION_2D: configuration},
         "experiment_planner_used": "ExperimentPlanner",
         "label_manager": "LabelManager",
         "foreground_intensity_properties_per_channel": {str(number): {} for number in channels},

@@ -1,27 +1,28 @@
-"""A file of published weights: which layout it has, for which network it is, and what is in it."""
+"""A file of weights: which layout it has, for which network it is, and what is in it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.network import CIPA, VARIANTS, VariantName
+from nnunetv2_cipa.network import CIPA, VariantName
 from nnunetv2_cipa.weights.checkpoint_file import read_checkpoint, state_dict_of
-from nnunetv2_cipa.weights.input_scaling import IMAGENET, PUBLISHED, InputScaling
-from nnunetv2_cipa.weights.layout import our_key
+from nnunetv2_cipa.weights.encoder_variant import encoder_variant
+from nnunetv2_cipa.weights.input_scaling import IMAGENET, PUBLISHED, UNSCALED, InputScaling
+from nnunetv2_cipa.weights.layout import our_key, published_key
 from nnunetv2_cipa.weights.names import canonical_names
-from nnunetv2_cipa.weights.published import PATCH_EMBEDDING, to_published
+from nnunetv2_cipa.weights.published import PATCH_EMBEDDING, PATCH_EMBEDDING_BIAS, from_published, to_published
 from nnunetv2_cipa.weights.token_grid import square_patch_size
+from nnunetv2_cipa.weights.trained_model import TrainedModel, checkpoint_path, trained_model
 
 ENCODER = "backbone.vssm."
 _OUTPUT_NORMS = "backbone.vssm.outnorm"
 _FIRST = "backbone.vssm.patch_embed.0.weight"
 _TOKENS = "backbone.cross_mamba.0.channel_weights.mlp.0.weight"
-_STAGES = 4
 _SMALLEST = (128, 128)
 
 
@@ -48,25 +49,52 @@ class Source:
         """The input these weights were trained on, given v/255 of 8-bit grey values v."""
         return PUBLISHED if self.layout == "CIPA" else IMAGENET
 
+    @property
+    def description(self) -> str:
+        """What it is, in a few words."""
+        return f"{self.layout}-{self.variant}"
 
-def read_source(path: Path) -> Source:
-    """Read and recognise a checkpoint of CIPA or of VMamba.
+    def own_weights(self, *, divided_by_255: bool) -> tuple[dict[str, Tensor], dict[str, str]]:
+        """The weights by our names, and how the first convolution was adapted.
+
+        Args:
+            divided_by_255: whether our network's input is v/255 of 8-bit values v in both channels. Then the input
+                scaling of these weights is folded into the first convolution; otherwise that is taken as it is.
+        """
+        scaling = self.scaling if divided_by_255 else UNSCALED
+        weights = from_published(self.weights, num_classes=1, scaling=scaling)
+        if not divided_by_255:
+            left = f"summed over RGB; its input scaling ({self.scaling.name}) is not folded in"
+            return weights, {PATCH_EMBEDDING: left}
+        how = f"summed over RGB, with its input scaling ({scaling.name}) folded in"
+        return weights, {PATCH_EMBEDDING: how, PATCH_EMBEDDING_BIAS: how}
+
+    def key_of(self, name: str) -> str | None:
+        """Published name of a weight of ours, or None if it has none."""
+        return published_key(name)
+
+
+def read_source(path: Path) -> Source | TrainedModel:
+    """Read and recognise a checkpoint of the published CIPA, of VMamba, or of a CIPA of ours.
+
+    Args:
+        path: file, or the folder of a fold that nnU-Net has trained.
 
     Raises:
-        InputError: the file cannot be read, has neither layout, is of an unknown variant, lacks weights, or has some
-            of another shape.
+        InputError: the file cannot be read, has none of these layouts, is of an unknown variant, lacks weights, or has
+            some of another shape.
     """
-    state_dict = canonical_names(state_dict_of(read_checkpoint(path), path))
+    path = checkpoint_path(path)
+    checkpoint = read_checkpoint(path)
+    state_dict = canonical_names(state_dict_of(checkpoint, path))
     if PATCH_EMBEDDING in state_dict:
-        raise InputError(
-            f"{path} holds weights of nnU-Net's CIPA already: nnUNetv2_train -pretrained_weights takes it."
-        )
+        return trained_model(checkpoint, state_dict, path)
     if _FIRST not in state_dict:
         raise InputError(
             f"{path} is neither a CIPA nor a VMamba checkpoint: its names begin with {next(iter(state_dict))!r}, "
             "and none of them is that of the first convolution."
         )
-    variant = _variant(state_dict, path)
+    variant = encoder_variant(state_dict, _FIRST, path)
     layout: Literal["CIPA", "VMamba"] = "VMamba" if all(_is_encoder(key) for key in _known(state_dict)) else "CIPA"
     patch_size = _patch_size(state_dict, path) if layout == "CIPA" else None
     expected = published_shapes(variant, patch_size)
@@ -92,23 +120,6 @@ def _is_encoder(key: str) -> bool:
 
 def _known(state_dict: Mapping[str, Tensor]) -> list[str]:
     return [key for key in state_dict if our_key(key) is not None]
-
-
-def _variant(state_dict: Mapping[str, Tensor], path: Path) -> VariantName:
-    channels = len(state_dict[_FIRST])
-    blocks = {tuple(key.split(".")[3:6:2]) for key in state_dict if key.startswith(f"{ENCODER}layers.")}
-    depths = tuple(
-        sum(1 for stage, block in blocks if stage == str(number) and block.isdigit()) for number in range(_STAGES)
-    )
-    for name in get_args(VariantName):
-        variant = VARIANTS[name]
-        if (variant.channels, variant.depths) == (channels, depths):
-            return name
-    known = ", ".join(f"{name} has {variant.channels} and {variant.depths}" for name, variant in VARIANTS.items())
-    raise InputError(
-        f"{path} has an encoder of {channels} channels and {depths} blocks, which is no variant of CIPA's: {known}. "
-        "Later VMamba versions have other encoders; those of its first version fit."
-    )
 
 
 def _patch_size(state_dict: Mapping[str, Tensor], path: Path) -> tuple[int, int]:

@@ -12,6 +12,8 @@ from nnunetv2_cipa.network.encoder import PATCH
 Grid = tuple[int, int]
 _PER_POSITION = ("token_norm.weight", "token_norm.bias", "embedding.weight")
 _SUMMED = "embedding.weight"
+FINEST_POSITIONS = "crm.0.token_norm.weight"
+"""Name of a parameter with one value for each position of the finest map."""
 
 
 def depends_on_grid(name: str) -> bool:

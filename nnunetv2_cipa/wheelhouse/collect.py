@@ -12,9 +12,7 @@ from nnunetv2_cipa import __version__
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_file
 
-from .pip import pip
-from .resolve import Wheel, resolve
-from .target import Target, here
+from .wheels import Target, Wheel, here, pip, resolve
 
 DISTRIBUTION = "nnunetv2-cipa"
 CLAIM = "wheelhouse.json"

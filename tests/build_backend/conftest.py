@@ -13,8 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DISTRIBUTED = (
-    "CHANGELOG.md CITATION.cff LICENSE MANIFEST.in Makefile NOTICE README.md pyproject.toml "
-    "build_backend dataset_conversion docs nnunetv2_cipa tests"
+    "CHANGELOG.md CITATION.cff CONTRIBUTING.md LICENSE MANIFEST.in Makefile NOTICE README.md SECURITY.md "
+    "pyproject.toml setup.py benchmarks build_backend dataset_conversion docs nnunetv2_cipa notebooks tests"
 )
 EMPTY_COMPILER = """#!/bin/sh
 while [ $# -gt 0 ]; do
@@ -59,7 +59,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in DISTRIBUTED.split():
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.so", "_build"))
         else:
             shutil.copy(source, folder / name)
     return folder

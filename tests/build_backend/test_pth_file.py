@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SHOW = "import os; print(os.environ.get('nnUNet_extTrainer'))"
 
 

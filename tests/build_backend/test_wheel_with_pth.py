@@ -2,8 +2,15 @@
 
 import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
+
+from nnunetv2_cipa import __version__
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_source_distribution_can_build_and_test_itself(built):
@@ -16,9 +23,33 @@ def test_source_distribution_can_build_and_test_itself(built):
         "LICENSE",
         "NOTICE",
         "Makefile",
+        "setup.py",
+        "benchmarks/scan.py",
+        "notebooks/kaggle.ipynb",
         "tests/build_backend/test_wheel_with_pth.py",
     }
     assert needed <= names
+
+
+def test_names_say_the_version_and_which_machines_a_wheel_is_for(built):
+    """The kernel is a plain library: any Python 3, one platform."""
+    names = sorted(path.name for path in built.iterdir())
+    assert names[0].startswith(f"nnunetv2_cipa-{__version__}-py3-none-")
+    assert not names[0].endswith("-any.whl")
+    assert names[1:] == [f"nnunetv2_cipa-{__version__}.tar.gz"]
+
+
+def test_wheel_has_every_module(built):
+    """A new package needs no entry in a list."""
+    folders = {"nnunetv2_cipa": "nnunetv2_cipa", "dataset_conversion": "nnunetv2_cipa/dataset_conversion"}
+    modules = {
+        f"{inside}/{path.relative_to(ROOT / folder).as_posix()}"
+        for folder, inside in folders.items()
+        for path in (ROOT / folder).rglob("*.py")
+    }
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
+        packed = {name for name in wheel.namelist() if name.endswith(".py")}
+    assert packed == modules
 
 
 def test_wheel_has_the_package_and_the_pth_file_and_nothing_else_at_its_root(built):

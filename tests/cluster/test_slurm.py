@@ -10,7 +10,10 @@ import pytest
 
 from nnunetv2_cipa.cluster.slurm import Resources, SlurmExecutor
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.steps import Runner, Step
+from nnunetv2_cipa.steps import Output, Runner, Step, Writing
+from nnunetv2_cipa.timing.work import Work
+
+pytestmark = pytest.mark.slow
 
 RESOURCES = Resources(minutes=5, cpus=1)
 SECONDS = 90
@@ -55,16 +58,22 @@ def test_a_run_with_a_job_killed_midway_finishes_complete(executor, tmp_path):
         done 2> /dev/null
     """
     steps = [
-        shell("plan", f"{count}; echo made > {tmp_path}/plan", words=("sh", "plan"), makes=(tmp_path / "plan",)),
-        shell("other", f"{count}; echo made > {tmp_path}/other", words=("sh", "other"), makes=(tmp_path / "other",)),
-        shell("train", epochs, needs=("plan",), makes=(tmp_path / "epochs",), resumes=True),
+        shell(
+            "plan", f"{count}; echo made > {tmp_path}/plan", words=("sh", "plan"), output=Output((tmp_path / "plan",))
+        ),
+        shell(
+            "other",
+            f"{count}; echo made > {tmp_path}/other",
+            words=("sh", "other"),
+            output=Output((tmp_path / "other",)),
+        ),
+        shell("train", epochs, needs=("plan",), output=Output((tmp_path / "epochs",), Writing.RESUMED)),
         shell(
             "predict",
             f'{count}; cp {tmp_path}/epochs "$2"',
             words=("sh", "predict", str(tmp_path / "predictions")),
             needs=("train",),
-            makes=(tmp_path / "predictions",),
-            beside=True,
+            output=Output((tmp_path / "predictions",), Writing.BESIDE),
         ),
     ]
     Runner(tmp_path, os.environ, executor).run(steps)
@@ -78,15 +87,15 @@ def test_a_run_with_a_job_killed_midway_finishes_complete(executor, tmp_path):
     assert len((tmp_path / "order").read_text().split()) == 3
 
 
-def test_steps_ready_together_are_an_array_and_only_cuda_gets_gpus(executor, tmp_path):
+def test_steps_ready_together_are_an_array_and_only_gpu_steps_get_gpus(executor, tmp_path):
     show = 'echo "$SLURM_ARRAY_JOB_ID/$SLURM_ARRAY_TASK_ID/$CUDA_VISIBLE_DEVICES/$COLOUR/$SIZE"'
-    cuda = ("sh", "-device", "cuda")
+    gpu = Work(gpu=True)
     environment = {**os.environ, "COLOUR": "red"}
     steps = [
         shell("cpu_0", show, environment={"SIZE": "1"}),
-        shell("gpu_0", show, words=cuda),
+        shell("gpu_0", show, work=gpu),
         shell("cpu_1", show),
-        shell("gpu_1", show, words=cuda),
+        shell("gpu_1", show, work=gpu),
     ]
     jobs = [executor.submit(step, tmp_path / f"{step.name}.log", environment) for step in steps]
     assert [code_of(job) for job in jobs] == [0, 0, 0, 0]
@@ -107,7 +116,7 @@ def test_a_failed_command_is_reported_and_not_tried_again(executor, tmp_path):
 def test_a_requeued_job_goes_on(executor, tmp_path, how):
     """Its first attempt sleeps until it is ended; the second finds what the first has left."""
     script = f"[ -e {tmp_path}/checkpoint ] && exit 0; touch {tmp_path}/checkpoint; sleep 1000"
-    step = shell("train", script, resumes=True, makes=(tmp_path / "checkpoint",))
+    step = shell("train", script, output=Output((tmp_path / "checkpoint",), Writing.RESUMED))
     job = executor.submit(step, tmp_path / "log", os.environ)
     job.poll()
     wait_for((tmp_path / "checkpoint").exists, "the job did not start")

@@ -8,23 +8,29 @@ import pytest
 import torch
 from PIL import Image
 
-from nnunetv2_cipa.comparison import ComparedModel, Comparison, Costs, Curve, Images, Run, Settings
+from nnunetv2_cipa.comparison import ComparedModel, Comparison, Costs, Curve, Run, Settings
+from nnunetv2_cipa.comparison.figures import summarize
 from nnunetv2_cipa.comparison.published import PUBLISHED
-from nnunetv2_cipa.comparison.summarize import summarize
 from nnunetv2_cipa.evaluation import Case, Evaluation
+from nnunetv2_cipa.evaluation.cases import Volumes
 from nnunetv2_cipa.evaluation.lesions import Lesions
 from nnunetv2_cipa.evaluation.overlap import Overlap
-from nnunetv2_cipa.evaluation.records import Volumes
 from nnunetv2_cipa.evaluation.surface_distances import SurfaceDistances
+from nnunetv2_cipa.nnunet.images import Images
+from nnunetv2_cipa.quantities.lesion_matching import MatchedLesions
 
 DATASET = {"channel_names": {"0": "CT", "1": "PET"}, "labels": {"background": 0, "tumor": 1}, "file_ending": ".png"}
 FEW = Settings(resamples=99)
 
 
 def make_case(identifier, overlap, hausdorff95=1.0, slices=1):
+    lesion = (float(overlap[0] + overlap[2]),)
     return Case(
         overlap=Overlap(*overlap),
         lesions=Lesions(detected=1),
+        matches=MatchedLesions(
+            detected=(float(overlap[0]),) if overlap[0] else (), missed=() if overlap[0] else (5.0,)
+        ),
         volumes=Volumes(),
         distances=SurfaceDistances(hausdorff95, hausdorff95 / 2),
         identifier=identifier,

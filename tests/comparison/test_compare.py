@@ -1,5 +1,6 @@
 """`nnUNetv2_cipa compare`: from files to files."""
 
+import math
 import os
 import subprocess
 import sys
@@ -37,6 +38,7 @@ def test_prediction_folders(folders, nnunet, capsys):
     assert Path(comparison.reference).is_absolute()
 
 
+@pytest.mark.slow
 def test_the_whole_command_on_a_results_folder(nnunet, masks):
     """Cross-validation, curves and costs of a network, in a process of its own as a user starts it."""
     masks(nnunet / "threshold", a_1=1, b_1=0, c_1=4, d_1=6)
@@ -93,3 +95,38 @@ def test_patients_and_labels_are_passed_on(folders, nnunet, capsys):
     options = ["--patients", str(nnunet / "patients.json"), "-l", "1", "--no_costs"]
     assert main(["compare", *folders, *options, "-o", str(nnunet / "out")]) == 0
     assert "4 cases of 2 patients, foreground [1]." in capsys.readouterr().out
+
+
+def test_several_labels_are_compared_together_and_each_by_itself(folders, nnunet, capsys):
+    dataset = nnunet / "nnUNet_raw" / "Dataset777_Made" / "dataset.json"
+    dataset.write_text(dataset.read_text().replace('"tumor": 1', '"GTVp": 1, "GTVn": 2'))
+    assert main(["compare", *folders, "-o", str(nnunet / "out")]) == 0
+    shown = capsys.readouterr().out
+    assert "foreground [1, 2]." in shown
+    assert "- GTVn by itself: foreground [2]." in shown
+    for title in ("## Means over patients", "## GTVp: Means over patients", "## GTVn: good minus bad"):
+        assert title in shown
+    comparison = read_comparison(nnunet / "out" / "comparison.json")
+    parts = comparison.of_labels()
+    assert parts["GTVp"].means == comparison.means
+    assert parts["GTVp"].difference("good", "bad", "dice") == comparison.difference("good", "bad", "dice")
+    assert math.isnan(parts["GTVn"].means["good"]["dice"].value)
+    assert parts["GTVn"].labels == (2,)
+    comparison.to_json(nnunet / "again.json")
+    assert (nnunet / "again.json").read_text() == (nnunet / "out" / "comparison.json").read_text()
+    assert "good,1,GTVn,e_1,e" in (nnunet / "out" / "cases.csv").read_text()
+    assert main(["compare", *folders, "-l", "1", "-o", str(nnunet / "one")]) == 0
+    assert read_comparison(nnunet / "one" / "comparison.json").per_label == {}
+
+
+def test_patients_of_the_dataset_and_doubts_about_names(folders, nnunet, capsys):
+    assert main(["compare", *folders, "-o", str(nnunet / "names")]) == 0
+    assert "of 3 patients" in (shown := capsys.readouterr().out)
+    assert "a file for --patients" in shown
+    file = nnunet / "nnUNet_raw" / "Dataset777_Made" / "patients.json"
+    file.write_text('{"e_1": "x", "f_1": "x", "f_2": "y", "g_1": "y"}')
+    assert main(["compare", *folders, "-o", str(nnunet / "file")]) == 0
+    shown = capsys.readouterr().out
+    assert "of 2 patients" in shown
+    assert f"- Patients: {file}.".replace("_", "\\_") in shown
+    assert "--patients" not in shown

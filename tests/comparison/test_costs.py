@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from nnunetv2_cipa.comparison.costs import measure_costs
-from nnunetv2_cipa.comparison.model_folder import find_model
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.model_folder import find_model
 
 
 @pytest.fixture
@@ -21,6 +21,7 @@ def set_patch_size(trained, size):
     (trained.folder / "plans.json").write_text(json.dumps(plans))
 
 
+@pytest.mark.slow
 def test_costs_of_the_planned_network(trained):
     """Of a U-Net of two stages, counted by hand; its first map of 4 channels needs 16 MiB, and it keeps several."""
     set_patch_size(trained, [1024, 1024])
@@ -51,5 +52,5 @@ def test_what_the_process_says_is_passed_on(trained, monkeypatch, tmp_path):
     python.write_text("#!/bin/sh\necho no network here >&2\nexit 1\n")
     python.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(python))
-    with pytest.raises(InputError, match=r"nnUNetPlans__2d could not be measured on cpu:\nno network here$"):
+    with pytest.raises(InputError, match=r"2d could not be measured on cpu \(exit code 1\):\nno network here$"):
         measure_costs(trained, "cpu")

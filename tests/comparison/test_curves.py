@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from nnunetv2_cipa.comparison.curves import read_curves
-from nnunetv2_cipa.comparison.model_folder import find_model
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.model_folder import find_model
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from nnunetv2_cipa.comparison.evaluate_models import ModelSource, References, evaluate_models
-from nnunetv2_cipa.comparison.model_folder import find_model
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.model_folder import find_model
 
 
 @pytest.fixture

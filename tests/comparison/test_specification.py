@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nnunetv2_cipa.comparison import Images
-from nnunetv2_cipa.comparison.specification import find_images, specify
+from nnunetv2_cipa.comparison.specification import specify
 from nnunetv2_cipa.errors import InputError
 
 
@@ -37,6 +36,11 @@ def test_trainers_are_compared_by_cross_validation(nnunet):
     assert found.dataset_name == "Dataset777_Made"
 
 
+def test_plans_can_be_named_without_a_configuration(nnunet):
+    found = specified("777", ["nnUNetTrainer__nnUNetPlans"])
+    assert described(found) == [("nnUNetTrainer__nnUNetPlans", ["nnUNetTrainer__nnUNetPlans__2d"], [])]
+
+
 def test_predictions_join_the_trainer_of_their_name(nnunet):
     words = ["A=nnUNetTrainer", "A=nnUNetTrainer_5epochs"]
     found = specified("777", words, ["B=p/b", "A=p/a1", "A=p/a=2"], Path("labelsTs"))
@@ -66,26 +70,12 @@ def test_predictions_alone_need_nothing_of_nnunet(tmp_path, monkeypatch):
         ({"predictions": ["A="], "reference": Path()}, "expected NAME=FOLDER"),
         ({"dataset": "777", "trainers": ["=nnUNetTrainer"]}, "expected TRAINER or NAME=TRAINER"),
         ({"dataset": "777", "trainers": ["A="]}, "expected TRAINER or NAME=TRAINER"),
-        ({"dataset": "777", "trainers": ["A=nnUNetTrainer__2d"]}, "expected TRAINER or TRAINER__PLANS__CONFIGURATION"),
+        ({"dataset": "777", "trainers": ["A=nnUNetTrainer____2d"]}, r"expected TRAINER\[__PLANS\[__CONFIGURATION\]\]"),
+        ({"dataset": "777", "trainers": ["A=a__b__c__d"]}, r"expected TRAINER\[__PLANS\[__CONFIGURATION\]\]"),
         ({"dataset": "777", "trainers": ["absent"]}, "no model absent__nnUNetPlans__2d"),
-        ({"dataset": "778", "trainers": ["nnUNetTrainer"]}, "there is no such dataset"),
+        ({"dataset": "778", "trainers": ["nnUNetTrainer"]}, "There is no dataset 778"),
     ],
 )
 def test_what_is_wrong_is_said(nnunet, arguments, message):
     with pytest.raises(InputError, match=message):
         specified(**arguments)
-
-
-def test_images_beside_the_labels(nnunet):
-    raw = nnunet / "nnUNet_raw" / "Dataset777_Made"
-    assert find_images("", raw / "labelsTs") == Images(str(raw / "imagesTs"), ".png", ("CT", "PET"))
-    copies = nnunet / "nnUNet_preprocessed" / "Dataset777_Made" / "gt_segmentations"
-    copies.mkdir(parents=True)
-    assert find_images("Dataset777_Made", copies).folder == str(raw / "imagesTr")
-    assert find_images("Dataset001_Other", copies) is None
-    assert find_images("", raw / "imagesTs") is None
-    for other in ("no JSON", "[]", "{}", '{"channel_names": {"a": "CT"}}', '{"channel_names": {"0": "CT"}}'):
-        (raw / "dataset.json").write_text(other)
-        assert find_images("", raw / "labelsTs") is None
-    (raw / "dataset.json").unlink()
-    assert find_images("", raw / "labelsTs") is None

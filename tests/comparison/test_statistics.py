@@ -87,7 +87,7 @@ def test_known_wilcoxon_test():
     assert (found.wins, found.losses, found.ties) == (13, 2, 0)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(-4, 4).filter(bool), min_size=1, max_size=8))
 def test_p_value_is_that_of_all_signs(differences):
     """Whatever the signs are, they are equally probable if there is no difference."""

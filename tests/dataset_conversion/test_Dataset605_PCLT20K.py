@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from nnunetv2_cipa.dataset_conversion import Dataset605_PCLT20K
-from nnunetv2_cipa.dataset_conversion.Dataset605_PCLT20K import convert_pclt20k
 from PIL import Image
 
 from nnunetv2_cipa.cli import main
+from nnunetv2_cipa.dataset_conversion import Dataset605_PCLT20K
+from nnunetv2_cipa.dataset_conversion.Dataset605_PCLT20K import convert_pclt20k
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.phantom import make_phantom
 
@@ -31,8 +31,34 @@ def test_the_whole_dataset(source, nnunet_raw):
     assert len(list((conversion.folder / "labelsTs").iterdir())) == 6
     folds = json.loads((conversion.folder / "splits_final.json").read_text())
     assert [len(fold["val"]) for fold in folds] == [3] * 5 == conversion.summary.fold_sizes
-    assert json.loads((conversion.folder / "dataset.json").read_text())["numTraining"] == 15
+    dataset = json.loads((conversion.folder / "dataset.json").read_text())
+    assert dataset["channel_names"] == {"0": "CT", "1": "PET"}
+    assert dataset["modalities"] == ["CT", "PET"]
+    assert dataset["labels"] == {"background": 0, "tumor": 1}
+    assert (dataset["numTraining"], dataset["file_ending"]) == (15, ".png")
+    names = [*train, *(source / "test.txt").read_text().split()]
+    assert json.loads((conversion.folder / "patients.json").read_text()) == {name: name[:4] for name in names}
     assert conversion.outdated_splits is None
+    assert conversion.warnings == []
+
+
+@pytest.mark.parametrize(("patients", "folds", "warning"), [(1, 0, "are of one patient"), (3, 3, "of 3 patients")])
+def test_few_patients(source, nnunet_raw, patients, folds, warning):
+    listed = (source / "train.txt").read_text().splitlines()
+    (source / "train.txt").write_text("\n".join(listed[: 3 * patients]))
+    conversion = convert_pclt20k(source)
+    assert [text for text in conversion.warnings if warning in text]
+    splits = conversion.folder / "splits_final.json"
+    assert splits.exists() == (folds > 0)
+    if folds:
+        assert len(json.loads(splits.read_text())) == len(conversion.summary.fold_sizes) == folds
+
+
+def test_masks_without_any_tumour_are_warned_of(tmp_path, nnunet_raw, write_slice, capsys):
+    for patient in range(6):
+        write_slice(tmp_path / "PCLT20K", f"{patient}_1", area=0)
+    assert main(["convert_PCLT20K", "-i", str(tmp_path / "PCLT20K")]) == 0
+    assert "WARNING: No training slice has a tumour: all masks are empty." in capsys.readouterr().out
 
 
 def test_every_offender_is_named_and_nothing_is_left(source, nnunet_raw):
@@ -74,6 +100,7 @@ def test_an_existing_dataset_is_kept_unless_overwritten(source, nnunet_raw):
         "imagesTs",
         "labelsTr",
         "labelsTs",
+        "patients.json",
         "splits_final.json",
     ]
     assert [path.name for path in nnunet_raw.iterdir()] == [folder.name]
@@ -156,6 +183,7 @@ def test_command_says_in_one_message_what_is_wrong(tmp_path, nnunet_raw, capsys)
     assert capsys.readouterr().err.startswith("nnUNetv2_cipa convert_PCLT20K: ")
 
 
+@pytest.mark.slow
 def test_nnunet_plans_a_converted_phantom_with_its_folds(tmp_path):
     environment = os.environ | {
         name: str(tmp_path / name) for name in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results")

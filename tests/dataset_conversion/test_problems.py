@@ -1,8 +1,8 @@
 from pathlib import Path
 
 import pytest
-from nnunetv2_cipa.dataset_conversion.problems import Problem, Problems
 
+from nnunetv2_cipa.dataset_conversion.problems import Problem, Problems
 from nnunetv2_cipa.errors import InputError
 
 

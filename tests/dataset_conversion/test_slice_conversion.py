@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nnunetv2_cipa.dataset_conversion.problems import Problems
-from nnunetv2_cipa.dataset_conversion.slice_conversion import convert_slice, tumour_of
-from nnunetv2_cipa.dataset_conversion.source_folder import SliceFiles
 from PIL import Image
 from skimage import io
 
+from nnunetv2_cipa.dataset_conversion.problems import Problems
+from nnunetv2_cipa.dataset_conversion.slice_conversion import convert_slice, tumour_of
+from nnunetv2_cipa.dataset_conversion.source_folder import SliceFiles
 from nnunetv2_cipa.errors import InputError
 
 

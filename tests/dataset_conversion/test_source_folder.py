@@ -2,9 +2,15 @@ import shutil
 from pathlib import Path
 
 import pytest
-from nnunetv2_cipa.dataset_conversion.problems import Problems
-from nnunetv2_cipa.dataset_conversion.source_folder import SourceFolder, read_source_folder
+from hypothesis import given
+from hypothesis import strategies as st
 
+from nnunetv2_cipa.dataset_conversion.problems import Problems
+from nnunetv2_cipa.dataset_conversion.source_folder import (
+    SourceFolder,
+    hold_out_patients,
+    read_source_folder,
+)
 from nnunetv2_cipa.errors import InputError
 
 
@@ -117,14 +123,24 @@ def test_without_lists_incomplete_slices_are_refused_too(source):
     assert "0001_9: no CT" in refusal_of(source)
 
 
-def test_too_few_patients(source):
-    listed = (source / "train.txt").read_text().splitlines()
-    (source / "train.txt").write_text("\n".join(listed[:12]))
-    assert "4 in train.txt, but folds by patient need 5" in refusal_of(source)
-    remove_lists(source)
-    shutil.rmtree(source / "0001")
-    shutil.rmtree(source / "0002")
-    assert "5, but a test set and folds by patient need 6" in refusal_of(source)
+@given(st.integers(2, 200), st.integers(0, 2**32 - 1))
+def test_a_fifth_of_the_patients_is_held_out(count, seed):
+    patients = [f"p{number}" for number in range(count)]
+    test = hold_out_patients(patients, seed)
+    assert test < set(patients)
+    assert len(test) == -(-count // 5)
+    assert test == hold_out_patients(patients, seed)
+
+
+def test_one_patient_is_for_training(tmp_path, write_slice):
+    write_slice(tmp_path, "0001_1")
+    assert [files.name for files in read(tmp_path).train] == ["0001_1"]
+    assert read(tmp_path).test == []
+
+
+def test_a_list_for_training_without_names(source):
+    (source / "train.txt").write_text("\n")
+    assert "train.txt without names" in refusal_of(source)
 
 
 def test_no_folder(tmp_path):

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from nnunetv2_cipa.dataset_conversion.problems import Problems
 from nnunetv2_cipa.dataset_conversion.split_lists import patient_of, read_split_lists
-
 from nnunetv2_cipa.errors import InputError
 
 

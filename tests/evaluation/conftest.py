@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from nnunetv2_cipa.evaluation.folders import measure_case
-from nnunetv2_cipa.evaluation.label_folders import Pair, patient_of
+from nnunetv2_cipa.evaluation.label_folders import Pair
 from nnunetv2_cipa.evaluation.label_images import MaskPair
 
 
@@ -68,7 +68,7 @@ def measured():
 
     def case(identifier, reference, prediction, spacing=None):
         reference, prediction = np.asarray(reference, dtype=bool), np.asarray(prediction, dtype=bool)
-        pair = Pair(identifier, patient_of(identifier), Path(f"r/{identifier}.png"), Path(f"p/{identifier}.png"))
+        pair = Pair(identifier, identifier.partition("_")[0], Path(f"r/{identifier}.png"), Path(f"p/{identifier}.png"))
         return measure_case(pair, MaskPair(reference, prediction, None, spacing))
 
     return case

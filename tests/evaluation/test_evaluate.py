@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nnunetv2_cipa.cli import main
-from nnunetv2_cipa.evaluation.results import read_evaluation
+from nnunetv2_cipa.evaluation.evaluation import read_evaluation
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def folders(tmp_path, write):
     """Two slices of Ada's, one of Bob's, which is missed."""
     lesion = np.zeros((8, 8))
     lesion[2:4, 2:6] = 1
-    for name, prediction in (("ada_1", lesion), ("ada_2", np.roll(lesion, 1, axis=0)), ("bob_1", np.zeros((8, 8)))):
+    for name, prediction in (("p1_1", lesion), ("p1_2", np.roll(lesion, 1, axis=0)), ("p2_1", np.zeros((8, 8)))):
         write(tmp_path / "ref" / f"{name}.png", lesion)
         write(tmp_path / "pred" / f"{name}.png", prediction)
     return ["-ref", str(tmp_path / "ref"), "-pred", str(tmp_path / "pred"), "-np", "1"]
@@ -31,7 +31,7 @@ def test_prints_both_kinds_of_measures_and_writes_them(folders, tmp_path, capsys
     protocol = shown[shown.index(["IoU", "%", "Dice", "%", "Acc", "%", "HD95"]) + 1]
     pooled = read_evaluation(tmp_path / "pred" / "evaluation.json").pooled
     assert protocol[:2] == [f"{100 * 12 / 28:.2f}", f"{100 * 24 / 40:.2f}"]
-    assert protocol[3] == f"{pooled.hausdorff95:.2f}"
+    assert protocol[3] == f"{pooled.slice_hausdorff95:.2f}"
     assert ["Dice", "%", f"{100 * 1.5 / 3:.2f}", "3", f"{100 * 0.75 / 2:.2f}", "2"] in shown
     assert ["Precision", "%", "75.00", "2", "75.00", "1"] in shown
     assert ["HD95", "pixels", "0.50", "2", "0.50", "1"] in shown
@@ -55,9 +55,9 @@ def test_a_chosen_output_folder_is_made(folders, tmp_path):
 
 
 def test_bad_input_leaves_nothing_behind(folders, tmp_path, capsys):
-    (tmp_path / "pred" / "ada_2.png").unlink()
+    (tmp_path / "pred" / "p1_2.png").unlink()
     assert main(["evaluate", *folders]) == 1
-    assert "ada_2" in capsys.readouterr().err
+    assert "p1_2" in capsys.readouterr().err
     assert not list((tmp_path / "pred").glob("*evaluation*"))
     assert main(["evaluate", *folders, "-o", str(tmp_path / "result.txt")]) == 1
     assert "must end with .json" in capsys.readouterr().err
@@ -67,8 +67,8 @@ def test_bad_input_leaves_nothing_behind(folders, tmp_path, capsys):
 
 
 def test_options_reach_the_evaluation(folders, tmp_path, capsys):
-    (tmp_path / "pred" / "ada_2.png").unlink()
-    (tmp_path / "patients.json").write_text(json.dumps({"ada_1": "x", "bob_1": "x"}))
+    (tmp_path / "pred" / "p1_2.png").unlink()
+    (tmp_path / "patients.json").write_text(json.dumps({"p1_1": "x", "p2_1": "x"}))
     dataset = {"labels": {"background": 0, "a": 1, "b": 2}, "file_ending": ".png"}
     (tmp_path / "dataset.json").write_text(json.dumps(dataset))
     options = ["--chill", "--patients", str(tmp_path / "patients.json"), "-djfile", str(tmp_path / "dataset.json")]
@@ -78,9 +78,29 @@ def test_options_reach_the_evaluation(folders, tmp_path, capsys):
     assert "taken for one patient" not in shown
 
 
-def test_says_so_where_names_make_all_cases_one_patients(tmp_path, write, capsys):
-    for folder in ("ref", "pred"):
-        for number in range(2):
-            write(tmp_path / folder / f"lung_{number}.png", np.eye(3))
-    assert main(["evaluate", "-ref", str(tmp_path / "ref"), "-pred", str(tmp_path / "pred"), "-np", "1"]) == 0
-    assert "taken for one patient's, lung, as their names" in capsys.readouterr().out
+def test_says_what_patients_rest_on(tmp_path, write, capsys):
+    def evaluated(*names):
+        for folder in ("ref", "pred"):
+            for name in names:
+                write(tmp_path / folder / f"{name}.png", np.eye(3))
+        folders = ["-ref", str(tmp_path / "ref"), "-pred", str(tmp_path / "pred")]
+        assert main(["evaluate", *folders, "-np", "1", "--overwrite"]) == 0
+        return capsys.readouterr().out
+
+    assert "All 2 cases are taken for those of one patient, 0007" in evaluated("0007_1", "0007_2")
+    assert "Patients were read from the names of the cases. If that is wrong, " in evaluated("0008_1")
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"background": 0, "a": 1}, "file_ending": ".png"}))
+    (tmp_path / "patients.json").write_text(json.dumps({"0007_1": "x", "0007_2": "y", "0008_1": "x"}))
+    shown = evaluated()
+    assert "3 cases of 2 patients" in shown
+    assert "--patients" not in shown
+
+
+def test_several_labels_are_shown_together_and_each_by_itself(folders, tmp_path, capsys):
+    dataset = {"labels": {"background": 0, "GTVp": 1, "GTVn": 2}, "file_ending": ".png"}
+    (tmp_path / "dataset.json").write_text(json.dumps(dataset))
+    assert main(["evaluate", *folders]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    titles = ["3 cases of 2 patients, foreground [1, 2]", "GTVp [1]", "GTVn [2]"]
+    assert [line for line in shown if line in titles] == titles
+    assert sum(line.startswith("PCLT20K protocol") for line in shown) == 3

@@ -12,7 +12,6 @@ from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.evaluation.folders import evaluate_folders
-from nnunetv2_cipa.evaluation.records import MEASURES
 
 SPACING = (3.0, 0.977, 0.5)
 
@@ -79,6 +78,7 @@ def test_cases_agree_with_nnunet_and_medpy(labels, write_cases, ending, shape, r
             assert math.isnan(case.distances.hausdorff95)
 
 
+@pytest.mark.slow
 def test_means_agree_with_the_summary_of_nnunet(labels, write_cases):
     """Both with worker processes."""
     reference, prediction = write_cases(labels((12, 9)), ".png")
@@ -87,7 +87,7 @@ def test_means_agree_with_the_summary_of_nnunet(labels, write_cases):
         str(reference), str(prediction), str(prediction / "summary.json"), NaturalImage2DIO(), ".png", [1], 2, 1
     )
     expected = json.loads((prediction / "summary.json").read_text())["mean"]["1"]
-    for measure, key in zip(MEASURES, ("Dice", "IoU"), strict=False):
+    for measure, key in zip(found.measures("patient"), ("Dice", "IoU"), strict=False):
         mean = found.mean_over_cases(measure)
         assert mean.value == pytest.approx(expected[key])
         assert (mean.defined, mean.total) == (7, 8)
@@ -101,11 +101,13 @@ def test_volume_and_its_slices_agree_in_the_protocol(tmp_path, write, labels):
             write(tmp_path / "volumes" / folder / f"{name}.nii.gz", values % 2, SPACING)
             for number, values_of_slice in enumerate(values):
                 write(tmp_path / "slices" / folder / f"{name}_{number}.png", values_of_slice % 2)
+    patients = {file.name.split(".")[0]: file.name.partition("_")[0] for file in tmp_path.glob("*/ref/*")}
     volumes, slices = (
-        evaluate_folders(tmp_path / form / "ref", tmp_path / form / "pred") for form in ("volumes", "slices")
+        evaluate_folders(tmp_path / form / "ref", tmp_path / form / "pred", patients=patients)
+        for form in ("volumes", "slices")
     )
     assert volumes.pooled.overlap == slices.pooled.overlap
-    assert volumes.pooled.hausdorff95 == pytest.approx(slices.pooled.hausdorff95)
+    assert volumes.pooled.slice_hausdorff95 == pytest.approx(slices.pooled.slice_hausdorff95)
     assert volumes.pooled.slices == slices.pooled.slices == 32
     for of_volume, of_slices in zip(volumes.patients, slices.patients, strict=True):
         assert of_volume.overlap == of_slices.overlap
@@ -146,3 +148,18 @@ def test_no_processes(tmp_path, write):
         write(tmp_path / folder / "a.png", np.eye(3))
     with pytest.raises(InputError, match="choose -np from 1 on"):
         evaluate_folders(tmp_path / "ref", tmp_path / "pred", num_processes=0)
+
+
+def test_several_labels_are_evaluated_together_and_each_by_itself(tmp_path, write):
+    dataset = {"labels": {"background": 0, "tumour": 1, "node": 2}, "file_ending": ".png"}
+    write(tmp_path / "ref" / "a_1.png", [[1, 1, 2, 2, 0]])
+    write(tmp_path / "pred" / "a_1.png", [[1, 2, 2, 0, 0]])
+    (tmp_path / "dataset.json").write_text(json.dumps(dataset))
+    together = evaluate_folders(tmp_path / "ref", tmp_path / "pred")
+    assert together.labels == (1, 2)
+    assert together.cases[0].overlap.dice == 6 / 7
+    assert {name: of_label.labels for name, of_label in together.per_label.items()} == {"tumour": (1,), "node": (2,)}
+    assert together.per_label["tumour"].cases[0].overlap.dice == 2 / 3
+    assert together.per_label["node"].cases[0].overlap.dice == 2 / 4
+    chosen = evaluate_folders(tmp_path / "ref", tmp_path / "pred", foreground=[2])
+    assert (chosen.cases[0].overlap.dice, chosen.per_label) == (2 / 4, {})

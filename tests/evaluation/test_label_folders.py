@@ -8,7 +8,7 @@ from nnunetv2.imageio.nibabel_reader_writer import NibabelIO
 from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.evaluation.label_folders import find_label_format, find_pairs, read_patients
+from nnunetv2_cipa.evaluation.label_folders import find_label_format, find_pairs
 from nnunetv2_cipa.evaluation.label_images import Labels
 
 TUMOUR = {"labels": {"background": 0, "tumour": 1}, "file_ending": ".png"}
@@ -69,6 +69,16 @@ def test_format_remains_open(folders, references, predictions, message):
         ({"background": 0, "tumour": 2}, None, Labels((2,), frozenset({0, 2}))),
         ({"background": 0, "tumour": 1, "node": 2}, [2], Labels((2,), frozenset({0, 1, 2}))),
         ({"background": 0, "all": [1, 2, 3], "core": [2, 3]}, [3, 2], Labels((2, 3), frozenset({0, 1, 2, 3}))),
+        (
+            {"background": 0, "tumour": 1, "node": 2, "ignore": 3},
+            None,
+            Labels((1, 2), frozenset({0, 1, 2}), 3, (("tumour", (1,)), ("node", (2,)))),
+        ),
+        (
+            {"background": 0, "all": [1, 3], "core": [3]},
+            None,
+            Labels((1, 3), frozenset({0, 1, 3}), parts=(("all", (1, 3)), ("core", (3,)))),
+        ),
     ],
 )
 def test_labels_of_a_dataset(folders, labels, foreground, expected):
@@ -80,7 +90,7 @@ def test_labels_of_a_dataset(folders, labels, foreground, expected):
 @pytest.mark.parametrize(
     ("content", "foreground", "message"),
     [
-        (TUMOUR | {"labels": {"background": 0, "tumour": 1, "node": 2}}, None, r"labels \[1, 2\]: say with -l"),
+        (TUMOUR | {"labels": {"background": 0}}, None, "no label but background"),
         (TUMOUR, [1, 3], r"labels \[1\]: -l 1 3 names others"),
         (TUMOUR | {"file_ending": ".doc"}, None, r"no reader for \.doc files"),
         ({"labels": {"0": "background", "1": "tumour"}, "file_ending": ".png"}, None, "no dataset.json of nnU-Net v2"),
@@ -139,13 +149,25 @@ def test_no_file_at_all(folders):
         find_pairs(*folders(["a.png"], ["a.bmp"]), ".png")
 
 
-def test_given_patients(folders, tmp_path):
+def test_given_patients(folders):
     both = folders(["a_1.png", "b_1.png"], ["a_1.png", "b_1.png"])
-    (tmp_path / "patients.json").write_text('{"a_1": "Ada", "b_1": "Ada", "z": "Zoe"}')
-    pairs = find_pairs(*both, ".png", patients=read_patients(tmp_path / "patients.json"))
+    pairs = find_pairs(*both, ".png", patients={"a_1": "Ada", "b_1": "Ada", "z": "Zoe"})
     assert [pair.patient for pair in pairs] == ["Ada", "Ada"]
     with pytest.raises(InputError, match="without a patient in the list of patients \\(1\\):\n    b_1"):
         find_pairs(*both, ".png", patients={"a_1": "Ada"})
-    (tmp_path / "patients.json").write_text('{"a_1": 1}')
-    with pytest.raises(InputError, match="must give each case identifier its patient"):
-        read_patients(tmp_path / "patients.json")
+
+
+def test_patients_of_the_dataset(folders):
+    reference, prediction = folders(["a_1.png", "b_1.png"], ["a_1.png", "b_1.png"])
+    (reference.parent / "dataset.json").write_text("{}")
+    (reference.parent / "patients.json").write_text('{"a_1": "Ada", "b_1": "Ada", "z": "Zoe"}')
+    assert [pair.patient for pair in find_pairs(reference, prediction, ".png")] == ["Ada", "Ada"]
+    (reference.parent / "patients.json").write_text('{"a_1": "Ada"}')
+    with pytest.raises(InputError, match=r"patients\.json does not name the patients of 1 cases:\nb_1"):
+        find_pairs(reference, prediction, ".png")
+
+
+def test_patients_by_the_names_of_all_references(folders):
+    """One prediction alone would be a patient of its own."""
+    pairs = find_pairs(*folders(["0001_1.png", "0001_2.png", "0002_1.png"], ["0001_2.png"]), ".png", allow_missing=True)
+    assert [pair.patient for pair in pairs] == ["0001"]

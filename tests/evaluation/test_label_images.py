@@ -100,6 +100,29 @@ def test_fractions_are_no_labels(tmp_path):
         read_pair(tmp_path / "a.nii.gz", tmp_path / "a.nii.gz", SimpleITKIO, Labels())
 
 
+@pytest.mark.parametrize("close", [0.9999999, 1.0009, 0.9991])
+def test_values_as_good_as_labels_are_taken_for_them(tmp_path, close):
+    image = sitk.GetImageFromArray(np.array([[[0.0, close, 1.0]]], dtype=np.float32))
+    sitk.WriteImage(image, str(tmp_path / "a.nii.gz"))
+    masks = read_pair(tmp_path / "a.nii.gz", tmp_path / "a.nii.gz", SimpleITKIO, Labels())
+    assert masks.reference.tolist() == masks.prediction.tolist() == [[[False, True, True]]]
+
+
+@pytest.mark.parametrize("value", ["0.9985", "1.0015", "-0.5"])
+def test_values_that_are_refused_are_shown_as_they_are(tmp_path, value):
+    sitk.WriteImage(sitk.GetImageFromArray(np.full((1, 2, 2), value, dtype=np.float32)), str(tmp_path / "a.nii.gz"))
+    with pytest.raises(InputError, match=f"no labels: {value} "):
+        read_pair(tmp_path / "a.nii.gz", tmp_path / "a.nii.gz", SimpleITKIO, Labels())
+
+
+def test_parts_are_masks_of_their_own(pair):
+    labels = Labels((1, 2), frozenset({0, 1, 2}), 3, (("tumour", (1,)), ("both", (1, 2))))
+    masks = pair(VALUES, np.full((2, 3), 2), labels=labels)
+    assert masks.parts["tumour"].reference.tolist() == [[False, True, False], [True, False, False]]
+    assert not masks.parts["tumour"].prediction.any()
+    assert masks.parts["both"].prediction.tolist() == masks.prediction.tolist()
+
+
 def test_colours(tmp_path):
     Image.fromarray(np.zeros((4, 4, 3), dtype=np.uint8)).save(tmp_path / "a.png")
     with pytest.raises(InputError, match=r"a\.png has 3 channels"):

@@ -21,7 +21,7 @@ def by_loops(mask, other):
 
 
 @given(data=st.data())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_agrees_with_loops_over_cc3d(masks, data):
     reference, prediction = data.draw(masks())
     detected, missed, missed_pixels = by_loops(reference, prediction)

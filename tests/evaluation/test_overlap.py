@@ -12,7 +12,7 @@ from nnunetv2_cipa.evaluation.overlap import Overlap, bounding_box, overlap
 
 
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_agrees_with_scikit_learn(masks, data):
     reference, prediction = data.draw(masks())
     found = overlap(reference, prediction)

@@ -14,7 +14,7 @@ SPACINGS = st.one_of(st.none(), st.tuples(*3 * [st.sampled_from([0.5, 0.977, 1.0
 
 
 @given(data=st.data(), spacing=SPACINGS)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_agrees_with_medpy(masks, data, spacing):
     reference, prediction = data.draw(masks())
     assume(reference.any() and prediction.any())
@@ -52,7 +52,7 @@ def test_undefined_where_a_mask_is_empty(spacing):
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_slices_agree_with_medpy_and_the_published_rules(masks, data):
     """The published rule, written down again: both empty 0, an empty one gets the pixel in the centre."""
     reference, prediction = data.draw(masks(max_dims=2))

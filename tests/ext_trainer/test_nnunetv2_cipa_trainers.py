@@ -1,26 +1,22 @@
 """The module that nnU-Net finds: our trainers by name, and nothing for anybody else's."""
 
 import importlib.util
-import inspect
-import pkgutil
+import pickle
 import sys
 from pathlib import Path
 
 import pytest
-from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
 import nnunetv2_cipa
-from nnunetv2_cipa import training
+from nnunetv2_cipa.training import trainers
 
+NAMES = [
+    *("nnUNetTrainerCIPA", "nnUNetTrainerCIPA_base", "nnUNetTrainerCIPA_noCRMnoDCIM", "nnUNetTrainerCIPA_250epochs"),
+    *("nnUNetTrainerCIPA_small_noCRM_50epochs", "nnUNetTrainerCIPA_small_quick", "nnUNetTrainerCIPA_noDCIM_planned"),
+    *("nnUNetTrainer_quick", "nnUNetTrainer_planned"),
+]
 PATH = Path(nnunetv2_cipa.__path__[0]) / "ext_trainer" / "nnunetv2_cipa_trainers.py"
-
-
-def trainers():
-    """Every trainer class defined anywhere in the training package."""
-    for found in pkgutil.iter_modules(training.__path__, f"{training.__name__}."):
-        for _, kind in inspect.getmembers(importlib.import_module(found.name), inspect.isclass):
-            if issubclass(kind, nnUNetTrainer) and kind.__module__ == found.name:
-                yield kind
 
 
 @pytest.fixture
@@ -32,9 +28,22 @@ def module():
     return module
 
 
-@pytest.mark.parametrize("trainer", list(trainers()), ids=lambda trainer: trainer.__name__)
-def test_every_trainer_is_found_as_the_installed_class(module, trainer):
-    assert getattr(module, trainer.__name__) is trainer
+@pytest.mark.parametrize("name", NAMES)
+def test_every_trainer_is_found_as_the_installed_class(module, name):
+    assert getattr(module, name) is getattr(trainers, name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nnunets_own_search_finds_it(name):
+    trainer = recursive_find_trainer_class_by_name(name)
+    assert trainer is getattr(trainers, name)
+    assert pickle.loads(pickle.dumps(trainer)) is trainer
+
+
+@pytest.mark.parametrize("name", ["nnUNetTrainerCIPA_misspelt", "nnUNetTrainerCIPA_smal_quick", "nnUNetTrainer_quik"])
+def test_misspelt_names_end_in_nnunets_own_error(name):
+    with pytest.raises(RuntimeError, match=f"Could not find requested nnunet trainer {name}"):
+        recursive_find_trainer_class_by_name(name)
 
 
 @pytest.mark.parametrize("name", ["nnUNetTrainer", "nnUNetTrainer_of_somebody", "nnUNetTrainerCIPA_misspelt"])
@@ -54,6 +63,6 @@ def test_not_found_where_the_package_is_missing(module, monkeypatch):
 
 
 def test_a_trainer_that_cannot_be_imported_says_why(module, monkeypatch):
-    monkeypatch.setitem(sys.modules, module.MODULES[0], None)
-    with pytest.raises(ImportError, match="nnUNetTrainerCIPA"):
+    monkeypatch.setitem(sys.modules, module.TRAINERS, None)
+    with pytest.raises(ImportError, match=r"training\.trainers"):
         module.nnUNetTrainerCIPA  # noqa: B018

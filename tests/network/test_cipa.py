@@ -86,7 +86,16 @@ def test_every_parameter_gets_a_gradient(options):
     assert [name for name, parameter in network.named_parameters() if parameter.grad is None] == []
 
 
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_values_that_are_not_finite_give_no_mask(value):
+    x = torch.zeros(1, 2, 32, 32)
+    x[0, 1, 5, 7] = value
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        CIPA((32, 32)).eval()(x)
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.slow
 def test_finite_under_autocast(dtype):
     network = CIPA((64, 64))
     with torch.autocast("cpu", dtype=dtype):
@@ -98,6 +107,7 @@ def test_finite_under_autocast(dtype):
 
 
 @pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.slow
 def test_compiles_without_a_graph_break(monkeypatch, recompute):
     """A shallow variant has every layer, and compiles in a fraction of the time."""
     monkeypatch.setitem(VARIANTS, "shallow", Variant(depths=(1, 1, 1, 1), channels=32, drop_path_rate=0.1))

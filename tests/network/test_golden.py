@@ -125,6 +125,7 @@ def test_every_activation_and_the_loss_agree(make_network, images, golden, rule)
     assert loss.item() == pytest.approx(float(golden["loss"]), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_every_gradient_norm_agrees(gradients, golden, published_state_dict):
     """The first convolution's published gradient is ours three times over, once for each repeated channel."""
     seen = set()
@@ -139,6 +140,7 @@ def test_every_gradient_norm_agrees(gradients, golden, published_state_dict):
     assert seen == set(gradients)
 
 
+@pytest.mark.slow
 def test_gradient_samples_agree(gradients, golden, rule):
     keys = [key[len("grad:") : -len("|sample")] for key in golden if key.startswith("grad:") and "|sample" in key]
     assert len(keys) > 5

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from nnunetv2_cipa.network.projection import Projection, project
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     shape=st.lists(st.integers(0, 7), min_size=0, max_size=3),
     channels=st.integers(1, 40),

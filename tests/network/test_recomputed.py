@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from nnunetv2_cipa.network import CIPA
@@ -19,6 +20,7 @@ def kept_bytes_and_gradients(network, images):
     return sum(kept.values()), {name: parameter.grad for name, parameter in network.named_parameters()}
 
 
+@pytest.mark.slow
 def test_recomputing_gives_the_same_gradients_and_batch_statistics_from_less_memory():
     torch.manual_seed(0)
     network, images = CIPA((64, 64)).train(), torch.randn(2, 2, 64, 64)

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.nnunet.plans import are_divided_by_255, read_planned_json, write_plans
+from nnunetv2_cipa.nnunet.plans import are_divided_by_255, check_configuration, read_planned_json, write_plans
 
 
 def test_only_all_channels_divided_count():
@@ -30,3 +30,16 @@ def test_plans_are_not_overwritten_unasked(tmp_path):
 def test_what_is_not_planned_is_told(tmp_path):
     with pytest.raises(InputError, match="Plan the dataset first"):
         read_planned_json(tmp_path / "nnUNetPlans.json")
+
+
+def test_damaged_plans_are_named(tmp_path):
+    (tmp_path / "nnUNetPlans.json").write_text('{"plans_name": ')
+    with pytest.raises(InputError, match=r"nnUNetPlans\.json is damaged.*Plan the dataset again"):
+        read_planned_json(tmp_path / "nnUNetPlans.json")
+
+
+def test_configurations_that_are_not_planned_are_named():
+    plans = {"plans_name": "nnUNetPlans", "configurations": {"2d": {}, "3d_fullres": {}}}
+    check_configuration(plans, "2d")
+    with pytest.raises(InputError, match="nnUNetPlans has no configuration '3d_lowres'; it has 2d, 3d_fullres"):
+        check_configuration(plans, "3d_lowres")

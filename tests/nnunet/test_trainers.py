@@ -5,6 +5,7 @@ from nnunetv2_cipa.nnunet.trainers import find_trainer
 
 
 @pytest.mark.parametrize("name", ["nnUNetTrainer", "nnUNetTrainerCIPA"])
+@pytest.mark.slow
 def test_trainers_are_found_without_a_word(name, capsys):
     assert find_trainer(name).__name__ == name
     assert capsys.readouterr().out == ""

@@ -16,14 +16,16 @@ import pytest
 
 from nnunetv2_cipa.submission import read_sample
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "notebooks" / "kaggle.ipynb"
-PACKAGED = ("LICENSE", "NOTICE", "README.md", "pyproject.toml", "build_backend", "dataset_conversion", "nnunetv2_cipa")
+PACKAGED = "LICENSE NOTICE README.md pyproject.toml setup.py build_backend dataset_conversion nnunetv2_cipa"
 
 OPTIONS = ("--trainers", "nnUNetTrainerCIPA_moment", "--folds", "0", "-device", "cpu")
 
 TRAINER = '''
-from nnunetv2_cipa.training.quick import nnUNetTrainerCIPA_quick
+from nnunetv2_cipa.training.trainers import nnUNetTrainerCIPA_quick
 
 
 class nnUNetTrainerCIPA_moment(nnUNetTrainerCIPA_quick):
@@ -86,7 +88,7 @@ def _make_wheel(folder):
     """Our own wheel, without the compiled kernel: compiling takes a minute and is tested where it is used."""
     clone = folder / "clone"
     clone.mkdir()
-    for name in PACKAGED:
+    for name in PACKAGED.split():
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, clone / name)
     for built in clone.rglob("*.so"):
@@ -142,7 +144,7 @@ def test_from_data_to_submission_going_on_from_an_earlier_version(kaggle):
     cells = nbformat.read(executed, as_version=4).cells
     said = "".join(part.get("text", "") for cell in cells for part in cell.get("outputs", ()))
     assert f"{kaggle}/venv/lib" in said, "the project was not installed from the wheels"
-    assert "Going on from" in said
+    assert "Resuming" in said
     assert "convert: done before" in said
     assert said.count("done before") == 1
     submission, sample = read_sample(working / "submission.csv"), read_sample(kaggle / "sample.csv")

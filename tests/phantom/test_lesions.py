@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+from scipy.ndimage import label, maximum
 
 from nnunetv2_cipa.phantom import lesions
 from nnunetv2_cipa.phantom.anatomy import healthy_body
 from nnunetv2_cipa.phantom.grid import Grid
+from nnunetv2_cipa.phantom.scanner import pet_image
 
 
 @pytest.fixture
@@ -70,3 +72,33 @@ def test_there_is_always_a_tumour_and_it_spans_connected_slices(seed, slices):
     assert tumours.shape == (slices, 40, 40)
     assert tumours[slices // 3 : slices - slices // 3].any()
     assert tumours.mean() < 0.1
+
+
+def _findings_of_thresholds(mimics):
+    """For thresholds from SUV 1.5 to 7.5: the share of tumours found, and of findings that are tumours."""
+    thresholds = np.arange(1.5, 8, 0.5)
+    counts = np.zeros((len(thresholds), 4))
+    for seed in range(32):
+        random = np.random.default_rng(seed)
+        grid = Grid.drawn(random, 12, (48, 48))
+        body = healthy_body(random, grid)
+        for_mimics, for_tumours, for_pet = random.spawn(3)
+        if mimics:
+            lesions.add_mimics(for_mimics, grid, body)
+        tumours = lesions.add_tumours(for_tumours, grid, body)
+        pet = pet_image(for_pet, body.suv, grid.spacing)
+        labels, number = label(tumours)
+        highest = maximum(pet, labels, range(1, number + 1))
+        for count, threshold in zip(counts, thresholds, strict=True):
+            findings, found = label(pet > threshold)
+            true = np.unique(findings[tumours])
+            count += (highest > threshold).sum(), number, np.count_nonzero(true), found
+    return counts[:, 0] / counts[:, 1], counts[:, 2] / counts[:, 3]
+
+
+def test_mimics_keep_a_threshold_on_pet_from_finding_the_tumours():
+    """Whatever the threshold: what finds most tumours finds much else, which without mimics is not so."""
+    sensitivity, precision = _findings_of_thresholds(mimics=True)
+    assert precision[sensitivity > 0.6].max() < 0.8
+    sensitivity, precision = _findings_of_thresholds(mimics=False)
+    assert precision[sensitivity > 0.6].max() > 0.85

@@ -5,16 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from nnunetv2_cipa.pipeline.model import Model
-from nnunetv2_cipa.pipeline.source import Source
-from nnunetv2_cipa.pipeline.workspace import open_workspace
-from nnunetv2_cipa.planning.schedule import Schedule, Timings
-from nnunetv2_cipa.planning.timing import timings_content
+from nnunetv2_cipa.dataset_conversion.converters import CaseCounts, Converter
+from nnunetv2_cipa.pipeline.experiment import Model
+from nnunetv2_cipa.pipeline.workspace import Source, open_workspace
+from nnunetv2_cipa.timing.measuring import timings_content
+from nnunetv2_cipa.timing.work import Schedule, Timings
 
 DATASET = "Dataset605_PCLT20K"
 TIMINGS = Timings(
     start=10, iteration=0.1, validation_iteration=0.05, epoch_end=1, case=0.5, prediction_start=5, merge=0.01
 )
+CASES = CaseCounts(training=10, test=4, pixels=48 * 32, test_labels=True)
+CONVERTER = Converter("convert_PCLT20K", "PCLT20K", 605, recognizes=lambda folder: True, count=lambda folder: CASES)
 
 
 @pytest.fixture
@@ -22,13 +24,19 @@ def source(tmp_path):
     folder = tmp_path / "PCLT20K"
     folder.mkdir()
     (folder / "image").write_text("pixels")
-    return Source(folder, DATASET, converted=True)
+    return Source(folder, DATASET, CONVERTER)
 
 
 @pytest.fixture
 def workspace(tmp_path, source):
     """All in the run's folder."""
     return open_workspace(tmp_path / "work", source, "cpu", environment={})
+
+
+def write_dataset_json(folder, file_ending=".png", **labels):
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {"channel_names": {"0": "CT", "1": "PET"}, "labels": {"background": 0, **(labels or {"tumour": 1})}}
+    (folder / "dataset.json").write_text(json.dumps({**content, "file_ending": file_ending}))
 
 
 def write_plan(path: Path, *trainers: str, **schedule) -> None:
@@ -67,7 +75,7 @@ class FakeExecutor:
         self.steps.append(step)
         self.environments[step.name] = environment
         log.touch()
-        for path in step.proves:
+        for path in step.output.proof:
             path.parent.mkdir(parents=True, exist_ok=True)
             if not path.is_dir():
                 path.write_text("made")
@@ -82,10 +90,12 @@ class FakeExecutor:
     def _raw(self):
         if self.workspace.raw.is_file():
             self.workspace.raw.unlink()
-        for folder in ("imagesTs", *(["labelsTs"] if self.test_labels else [])):
-            (self.workspace.raw / folder).mkdir(parents=True, exist_ok=True)
-            (self.workspace.raw / folder / "a_1_0000.png").touch()
-        (self.workspace.raw / "dataset.json").write_text('{"file_ending": ".png"}')
+        for folder, name in (("imagesTr", "none"), ("labelsTr", "none"), ("imagesTs", "a_1_0000"), ("labelsTs", "a_1")):
+            if folder != "labelsTs" or self.test_labels:
+                (self.workspace.raw / folder).mkdir(parents=True, exist_ok=True)
+                (self.workspace.raw / folder / f"{name}.png").touch()
+        (self.workspace.raw / "imagesTr" / "none.png").unlink()
+        write_dataset_json(self.workspace.raw)
 
     def _splits(self):
         splits = [{"train": ["a_1"], "val": ["b_1", "b_2"]}] * 5

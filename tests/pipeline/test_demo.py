@@ -35,17 +35,20 @@ def test_a_demo_with_other_data_is_not_continued(tmp_path):
 def test_both_networks_go_through_the_same_steps(tmp_path, monkeypatch):
     asked = {}
 
-    def run_pipeline(workspace, choices, *, before):
-        asked.update(workspace=workspace, choices=choices, before=before)
+    def run_pipeline(workspace, experiment, *, before):
+        asked.update(workspace=workspace, experiment=experiment, before=before)
         raise InputError("far enough")
 
     monkeypatch.setattr(demo, "run_pipeline", run_pipeline)
     monkeypatch.setenv("nnUNet_raw", "/of/the/user")
     with pytest.raises(InputError, match="far enough"):
         demo.run(arguments("-o", str(tmp_path / "work")))
-    assert [name.replace("CIPA", "") for name in asked["choices"].trainers] == ["nnUNetTrainer_quick"] * 2
+    assert [name.replace("CIPA", "") for name in asked["experiment"].trainers] == ["nnUNetTrainer_quick"] * 2
     assert [step.name for step in asked["before"]] == ["make_phantom"]
     assert asked["workspace"].nnunet_raw == tmp_path / "work" / "nnUNet_raw"
+    data = tmp_path / "data"
+    (data / "a").mkdir(parents=True)
+    (data / "a" / "a_1_CT.png").touch()
     with pytest.raises(InputError, match="far enough"):
-        demo.run(arguments("-o", str(tmp_path / "work"), "--data", str(tmp_path)))
+        demo.run(arguments("-o", str(tmp_path / "work"), "--data", str(data)))
     assert asked["before"] == []

@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 
 from nnunetv2_cipa.cli import main
+from nnunetv2_cipa.cluster.placement import Placement
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.phantom import make_phantom
-from nnunetv2_cipa.pipeline.choices import Choices
-from nnunetv2_cipa.pipeline.model import Model
-from nnunetv2_cipa.pipeline.run import Places, run_pipeline
+from nnunetv2_cipa.pipeline.experiment import Experiment, Model
+from nnunetv2_cipa.pipeline.run import VERSION, run_pipeline
 from nnunetv2_cipa.steps import Ledger, locked
 from nnunetv2_cipa.submission import read_sample
 from nnunetv2_cipa.training.planned import TRAIN_UNTIL
@@ -25,7 +25,7 @@ from nnunetv2_cipa.training.planned import TRAIN_UNTIL
 from .conftest import FakeExecutor
 
 TRAINERS = ("nnUNetTrainerCIPA_planned", "nnUNetTrainer_planned")
-CHOICES = Choices(TRAINERS, (0, 1))
+EXPERIMENT = Experiment(TRAINERS, (0, 1))
 
 
 @pytest.fixture(autouse=True)
@@ -33,11 +33,11 @@ def _quick_polling(monkeypatch):
     monkeypatch.setattr("nnunetv2_cipa.steps.runner.POLL_SECONDS", 0.001)
 
 
-def run(workspace, best=TRAINERS[:1], choices=CHOICES, **options):
+def run(workspace, best=TRAINERS[:1], experiment=EXPERIMENT, **options):
     """Run with made results; return the executor and what came out."""
     test_labels = options.pop("test_labels", True)
     executor = FakeExecutor(workspace, best, test_labels)
-    result = run_pipeline(workspace, choices, places=Places(lambda: executor), **options)
+    result = run_pipeline(workspace, experiment, placement=Placement(lambda folder: executor), **options)
     return executor, result
 
 
@@ -63,7 +63,7 @@ def test_from_data_to_report(workspace):
 def test_what_is_done_is_not_repeated_and_more_can_be_asked_for(workspace):
     run(workspace)
     assert run(workspace)[0].names == []
-    more, _ = run(workspace, choices=Choices(TRAINERS, (0, 1, 2)))
+    more, _ = run(workspace, experiment=Experiment(TRAINERS, (0, 1, 2)))
     assert [name for name in more.names if name.startswith("train")] == [
         f"train_{trainer}_fold2" for trainer in TRAINERS
     ]
@@ -73,7 +73,7 @@ def test_what_is_done_is_not_repeated_and_more_can_be_asked_for(workspace):
 def test_seeds_are_trainings_of_their_own_and_can_be_added(workspace):
     first, _ = run(workspace)
     assert not any("seed" in name for name in first.names)
-    again, best = run(workspace, (TRAINERS[1],), Choices(TRAINERS, (0, 1), seeds=(0, 7)))
+    again, best = run(workspace, (TRAINERS[1],), Experiment(TRAINERS, (0, 1), seeds=(None, 7)))
     assert [name for name in again.names if not name.startswith("predict")] == [
         "plan_for_CIPA_seed7",
         *(f"train_{trainer}_seed7_fold{fold}" for trainer in TRAINERS for fold in (0, 1)),
@@ -90,21 +90,22 @@ def sample_of(path, *ids):
     return read_sample(path)
 
 
+@pytest.mark.slow
 def test_another_sample_repeats_the_submission_only(workspace, tmp_path):
     run(workspace)
-    choices = replace(CHOICES, sample=sample_of(tmp_path / "sample.csv", "a_1"))
-    assert run(workspace, choices=choices)[0].names == ["submission"]
-    assert run(workspace, choices=choices)[0].names == []
-    choices = replace(CHOICES, sample=read_sample(tmp_path / "sample.csv"))
+    experiment = replace(EXPERIMENT, sample=sample_of(tmp_path / "sample.csv", "a_1"))
+    assert run(workspace, experiment=experiment)[0].names == ["submission"]
+    assert run(workspace, experiment=experiment)[0].names == []
+    experiment = replace(EXPERIMENT, sample=read_sample(tmp_path / "sample.csv"))
     (tmp_path / "sample.csv").write_text("id,class,mask\na_1,4,1 1\n")
-    assert run(workspace, choices=choices)[0].names == ["submission"]
+    assert run(workspace, experiment=experiment)[0].names == ["submission"]
 
 
 def test_a_sample_of_other_cases_is_refused_before_planning(workspace, tmp_path):
     executor = FakeExecutor(workspace, TRAINERS[:1])
-    choices = replace(CHOICES, sample=sample_of(tmp_path / "sample.csv", "b_1"))
+    experiment = replace(EXPERIMENT, sample=sample_of(tmp_path / "sample.csv", "b_1"))
     with pytest.raises(InputError, match=r"does not fit .*sample\.csv"):
-        run_pipeline(workspace, choices, places=Places(lambda: executor))
+        run_pipeline(workspace, experiment, placement=Placement(lambda folder: executor))
     assert executor.names == ["convert"]
 
 
@@ -113,6 +114,8 @@ def test_a_sample_of_other_cases_is_refused_before_planning(workspace, tmp_path)
 def test_what_is_no_sample_is_refused_before_anything(source, tmp_path, capsys, text, message, more):
     if text is not None:
         (tmp_path / "sample.csv").write_text(text)
+    (source.folder / "a").mkdir()
+    (source.folder / "a" / "a_1_CT.png").touch()
     words = ["-i", str(source.folder), "-o", str(tmp_path / "work"), "--sample", str(tmp_path / "sample.csv")]
     assert main(["run", *words, *more]) == 1
     assert message in capsys.readouterr().err
@@ -124,6 +127,7 @@ def test_without_test_labels_nothing_is_measured(workspace):
     assert executor.names[-5:] == [f"predict_{TRAINERS[0]}", "postprocess", "submission", "compare", "report"]
 
 
+@pytest.mark.slow
 def test_changed_data_are_worked_on_again(workspace):
     first, _ = run(workspace)
     (workspace.source.folder / "image").write_text("other pixels")
@@ -150,24 +154,24 @@ def test_a_budget_needs_a_plan_that_was_measured(workspace):
 
 def test_folds_that_are_not_there_are_refused_before_training(workspace):
     with pytest.raises(InputError, match=r"has the folds 0 to 4, but not \[6\]"):
-        run(workspace, choices=Choices(TRAINERS, (0, 6)))
+        run(workspace, experiment=Experiment(TRAINERS, (0, 6)))
 
 
 def test_steps_can_be_changed_for_other_places(workspace):
     executor = FakeExecutor(workspace, TRAINERS[:1])
     seen = []
 
-    def distributed(steps):
+    def distribute(steps):
         seen.extend(step.name for step in steps)
         return steps
 
-    run_pipeline(workspace, CHOICES, places=Places(lambda: executor, distributed))
+    run_pipeline(workspace, EXPERIMENT, placement=Placement(lambda folder: executor, distribute))
     assert set(seen) == set(executor.names)
 
 
 def test_a_planned_dataset_of_the_user_is_not_planned_again(users_workspace):
     users_workspace.preprocessed.mkdir(parents=True)
-    (users_workspace.preprocessed / "nnUNetPlans.json").write_text("{}")
+    (users_workspace.preprocessed / "nnUNetPlans.json").write_text('{"configurations": {}}')
     (users_workspace.preprocessed / "splits_final.json").write_text("[{}, {}]")
     executor, _ = run(users_workspace)
     assert "plan" not in executor.names
@@ -191,6 +195,17 @@ def test_folders_of_others_are_refused(workspace, tmp_path):
     (workspace.folder / "run.json").write_text(json.dumps({"data": "/other", "dataset": "Dataset605_PCLT20K"}))
     with pytest.raises(InputError, match="holds a run with /other"):
         run(workspace)
+
+
+def test_a_run_from_before_seeds_were_seeds_is_refused(workspace):
+    run(workspace)
+    claim = workspace.folder / "run.json"
+    settings = json.loads(claim.read_text())
+    assert settings.pop("version") == VERSION
+    claim.write_text(json.dumps(settings))
+    with pytest.raises(InputError, match="seed 0 was a training without seed"):
+        run(workspace)
+    assert json.loads(claim.read_text()) == settings
 
 
 def test_two_at_once_are_refused(workspace):
@@ -252,6 +267,7 @@ def real(tmp_path, monkeypatch):
     return RealRun(tmp_path)
 
 
+@pytest.mark.slow
 def test_killed_and_stopped_it_goes_on_and_ends_complete(real):
     killed, _ = real.interrupt((real.work / "nnUNet_preprocessed").exists, signal.SIGKILL)
     assert killed == -signal.SIGKILL

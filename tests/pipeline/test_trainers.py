@@ -2,7 +2,7 @@ import pytest
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.pipeline.trainers import existing, planned, schedules_of
-from nnunetv2_cipa.planning.schedule import Schedule
+from nnunetv2_cipa.timing.work import Schedule
 
 from .conftest import write_plan
 
@@ -13,6 +13,8 @@ def test_trainers_that_follow_the_plan(capsys):
     assert capsys.readouterr().out == ""
     with pytest.raises(InputError, match="nnUNetTrainerDA5 would have to exist as nnUNetTrainerDA5_planned"):
         planned("nnUNetTrainerDA5")
+    with pytest.raises(InputError, match="have no schedule"):
+        planned("nnUNetTrainer__nnUNetResEncUNetMPlans")
 
 
 def test_misspelt_trainers_are_named_at_once():

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from nnunetv2_cipa.pipeline.training_step import TrainingStep, is_whole
+from nnunetv2_cipa.steps import Output, Writing
 
 COMMAND = ("nnUNetv2_train", "605", "2d", "0")
 
@@ -17,7 +18,7 @@ def fold(tmp_path):
 
 @pytest.fixture
 def step(fold):
-    return TrainingStep("train", COMMAND, makes=(fold,), resumes=True, trainer="nnUNetTrainer", fold=0)
+    return TrainingStep("train", COMMAND, output=Output((fold,), Writing.RESUMED))
 
 
 def save(fold, name):
@@ -27,6 +28,7 @@ def save(fold, name):
 
 
 def options(step):
+    step.prepare()
     return step.launch_command()[len(COMMAND) :]
 
 
@@ -73,3 +75,9 @@ def test_what_was_being_written_goes(step, fold):
     save(fold, "best")
     step.prepare()
     assert [path.name for path in fold.iterdir()] == ["checkpoint_best.pth"]
+
+
+def test_asking_for_the_command_changes_nothing(step, fold):
+    save(fold, "latest").write_bytes(b"")
+    assert step.launch_command()[len(COMMAND) :] == ["--c"]
+    assert [path.name for path in fold.iterdir()] == ["checkpoint_latest.pth"]

@@ -4,8 +4,12 @@ from argparse import ArgumentParser
 import pytest
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.pipeline import graph
+from nnunetv2_cipa.pipeline.experiment import Experiment
+from nnunetv2_cipa.pipeline.workspace import Source, Workspace
 from nnunetv2_cipa.planning import plan
-from nnunetv2_cipa.planning.schedule import Timings
+from nnunetv2_cipa.steps import DoneSteps, Step
+from nnunetv2_cipa.timing.work import Prediction, Timings, Training, Work
 
 NAME = "Dataset605_PCLT20K"
 FAST = Timings(
@@ -35,6 +39,7 @@ def preprocessed(tmp_path, monkeypatch):
         "configurations": {"2d": configuration, "3d_fullres": {}},
     }
     (folder / "nnUNetPlans.json").write_text(json.dumps(stock))
+    (folder / "dataset.json").write_text(json.dumps({"channel_names": {"0": "CT", "1": "PET"}}))
     (folder / "splits_final.json").write_text(json.dumps([{"train": ["a_1"], "val": ["b_1", "b_2"]}] * 5))
     monkeypatch.setattr(plan, "available_memory", lambda device: 8 * 10**9)
     return folder
@@ -48,6 +53,17 @@ def run(*words):
 
 def made(preprocessed, name="nnUNetCIPAPlans"):
     return json.loads((preprocessed / f"{name}.json").read_text())
+
+
+def test_channels_in_doubt_are_told(preprocessed, capsys):
+    (preprocessed / "dataset.json").write_text(json.dumps({"channel_names": {"0": "CT", "1": "CT"}}))
+    run()
+    assert "WARNING: Both channels are named CT" in capsys.readouterr().out
+    (preprocessed / "dataset.json").write_text(json.dumps({"channel_names": {"0": "T1", "1": "T2", "2": "FLAIR"}}))
+    with pytest.raises(InputError, match="two channels, CT and PET"):
+        run("-overwrite_plans_name", "other")
+    assert not (preprocessed / "other.json").exists()
+    run("-overwrite_plans_name", "stock", "-tr", "nnUNetTrainer_planned")
 
 
 def test_the_plan_fits_and_shares_the_data(preprocessed, capsys):
@@ -103,15 +119,17 @@ def test_a_time_budget_is_measured_and_planned(preprocessed, monkeypatch):
     assert plans["cipa"]["measured_seconds"]["nnUNetTrainer_planned"]["iteration"] == 0.1
 
 
+@pytest.mark.slow
 def test_seeds_share_the_time(preprocessed, monkeypatch):
     monkeypatch.setattr(plan, "measure", lambda *words: FAST)
     run("--time-budget", "1h", "-overwrite_plans_name", "one")
-    run("--time-budget", "1h", "-overwrite_plans_name", "three", "--seeds", "0", "1", "2", "2")
+    run("--time-budget", "1h", "-overwrite_plans_name", "three", "--seeds", "none", "1", "2", "2")
     one, three = (made(preprocessed, name)["configurations"]["2d"] for name in ("one", "three"))
     iterations = [each["num_epochs"] * each["num_iterations_per_epoch"] for each in (one, three)]
     assert 3 * iterations[1] <= iterations[0] < 4 * iterations[1]
 
 
+@pytest.mark.slow
 def test_measuring_is_part_of_the_time(preprocessed, monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(plan.time, "monotonic", lambda: clock[0])
@@ -157,20 +175,40 @@ def test_what_is_missing_is_named(preprocessed, words, message):
         run(*words)
 
 
-def test_folds_that_are_not_there_are_refused(preprocessed, tmp_path):
+def arguments(*words):
+    parser = ArgumentParser()
+    plan.add_arguments(parser)
+    return parser.parse_args(["-d", "605", "-device", "cpu", *words])
+
+
+def test_folds_that_are_not_there_are_refused(preprocessed):
     with pytest.raises(InputError, match=r"has the folds 0 to 4, but not \[5, 7\]"):
-        plan.count_workload(preprocessed, tmp_path, [0, 5, 7])
-    (preprocessed / "splits_final.json").unlink()
-    plan.check_folds(preprocessed, [0, 4])
-    with pytest.raises(InputError, match=r"but not \[5\]"):
-        plan.check_folds(preprocessed, [4, 5])
+        plan.works_after_planning(NAME, arguments("-f", "0", "5", "7"))
 
 
-def test_cases_are_counted(preprocessed, tmp_path):
-    images = tmp_path / "raw" / "imagesTs"
-    images.mkdir(parents=True)
+def test_the_budget_is_for_all_that_a_run_does(preprocessed, tmp_path):
+    images = tmp_path / "nnUNet_raw" / NAME / "imagesTs"
+    images.mkdir()
     for name in ("a_1_0000.png", "a_1_0001.png", "a_2_0000.png"):
         (images / name).touch()
-    workload = plan.count_workload(preprocessed, tmp_path / "raw", [0, 1, 2], seeds=2)
-    assert (workload.seeds, workload.trainings) == (2, 6)
-    assert (workload.folds, workload.validation_cases, workload.test_cases) == (3, 6, 2)
+    works = plan.works_after_planning(NAME, arguments("-f", "0", "1", "2", "--seeds", "none", "1"))
+    assert [work.cases for work in works if isinstance(work, Training)] == [2] * 6
+    assert [work.cases for work in works if isinstance(work, Prediction)] == [2 * 3] * 2
+
+
+def test_a_step_more_changes_budget_and_estimate(preprocessed, monkeypatch):
+    monkeypatch.setattr(plan, "measure", lambda *words: FAST)
+    run("--time-budget", "1h", "-overwrite_plans_name", "before")
+    results = graph.results
+    more = Step("archive", ("tar",), needs=("report",), work=Work(fixed_seconds=1800))
+    monkeypatch.setattr(graph, "results", lambda *given: [*results(*given), more])
+    run("--time-budget", "1h", "-overwrite_plans_name", "after")
+    before, after = (
+        configuration["num_epochs"] * configuration["num_iterations_per_epoch"]
+        for configuration in (made(preprocessed, name)["configurations"]["2d"] for name in ("before", "after"))
+    )
+    assert 0.3 * before < after < 0.6 * before
+    workspace = Workspace(preprocessed, Source(preprocessed, NAME), *[preprocessed.parent] * 3, "cpu")
+    experiment = Experiment(("nnUNetTrainer",), (0,))
+    steps = [step for stage in graph.stages(workspace, experiment, DoneSteps(preprocessed)) for step in stage]
+    assert steps[-1] == more

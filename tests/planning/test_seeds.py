@@ -38,10 +38,14 @@ def test_a_copy_is_not_overwritten_unasked(preprocessed):
     run("--seed", "1", "--overwrite")
 
 
+def test_zero_is_a_seed_like_others(preprocessed):
+    run("--seed", "0")
+    assert json.loads((preprocessed / "nnUNetCIPAPlans_seed0.json").read_text())["seed"] == 0
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--seed", "0"), "--seed 0 is nnUNetCIPAPlans itself"),
         (("--seed", "1", "-p", "otherPlans"), "otherPlans.json does not exist. Plan the dataset first"),
         (("--seed", "1", "-d", "606"), "no dataset 606"),
     ],
@@ -56,11 +60,3 @@ def test_other_texts_are_no_seeds(text, capsys):
     with pytest.raises(SystemExit):
         run("--seed", text)
     assert "is not a seed" in capsys.readouterr().err or text == "-1"
-
-
-def test_names_tell_seeds_apart():
-    assert [seeds.plans_of_seed(seed) for seed in (0, 1, 12)] == [
-        "nnUNetCIPAPlans",
-        "nnUNetCIPAPlans_seed1",
-        "nnUNetCIPAPlans_seed12",
-    ]

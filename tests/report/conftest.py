@@ -1,5 +1,6 @@
 """A small comparison with its files, as PNG slices or as NIfTI volumes, and a browser where there is one."""
 
+import json
 import shutil
 from datetime import datetime, timezone
 
@@ -9,10 +10,11 @@ import SimpleITK as sitk  # noqa: N813
 from markupsafe import Markup
 from PIL import Image
 
-from nnunetv2_cipa.comparison import ComparedModel, Comparison, Costs, Curve, Images, Run, Settings
+from nnunetv2_cipa.comparison import ComparedModel, Comparison, Costs, Curve, Findings, Run, Settings
+from nnunetv2_cipa.comparison.figures import summarize
 from nnunetv2_cipa.comparison.published import PUBLISHED
-from nnunetv2_cipa.comparison.summarize import summarize
 from nnunetv2_cipa.evaluation import evaluate_folders
+from nnunetv2_cipa.nnunet.images import Images
 from nnunetv2_cipa.report import plots
 
 MODELS = ("CIPA", "U-Net", "</script><b>x")
@@ -70,6 +72,39 @@ def volumes(make_comparison, tmp_path_factory):
     return make_comparison(tmp_path_factory.mktemp("volumes"), ["ada_1", "bob_1"], volumes=True)
 
 
+@pytest.fixture(scope="session")
+def two_labels(tmp_path_factory):
+    """Two volumes with a tumour, the second with a node too, in small and far from it; two models."""
+    folder = tmp_path_factory.mktemp("labels")
+    (folder / "dataset.json").write_text(
+        json.dumps({"labels": {"background": 0, "GTVp": 1, "GTVn": 2}, "file_ending": ".nii.gz", "channel_names": {}})
+    )
+    for number, case in enumerate(("ada", "bob")):
+        labels = _tumour(6, volumes=True).astype(np.uint8)
+        if number:
+            labels[3:5, 30:34, 36:40] = 2
+        _save_labels(folder / "labelsTs" / f"{case}.nii.gz", labels)
+        _save_labels(folder / "A" / f"{case}.nii.gz", np.roll(labels, 1, axis=-1))
+        _save_labels(folder / "B" / f"{case}.nii.gz", np.where(labels == 2, 0, np.roll(labels, 20, axis=-1)))
+    evaluations = {name: evaluate_folders(folder / "labelsTs", folder / name) for name in "AB"}
+    models = [ComparedModel(name, (Run(name, found),), None, ()) for name, found in evaluations.items()]
+    settings = Settings(resamples=99)
+    return Comparison(
+        dataset_name="Dataset002_Labels",
+        reference=str(folder / "labelsTs"),
+        images=None,
+        models=tuple(models),
+        **dict(zip(("means", "differences"), summarize(models, settings), strict=True)),
+        published=(),
+        settings=settings,
+        created="2026-01-02T00:00:00+00:00",
+        per_label={
+            label: Findings(*summarize([model.of_label(label) for model in models], settings))
+            for label in ("GTVp", "GTVn")
+        },
+    )
+
+
 @pytest.fixture
 def undrawn(monkeypatch):
     """Plots are prepared, but not drawn, which takes most of a small report's time."""
@@ -111,6 +146,13 @@ def _tumour(width, volumes):
     volume = np.zeros((6, *SIZE), dtype=bool)
     volume[2:5] = square
     return volume
+
+
+def _save_labels(file, values):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    image = sitk.GetImageFromArray(values)
+    image.SetSpacing((1.0, 2.0, 5.0))
+    sitk.WriteImage(image, str(file))
 
 
 def _save_slice(file, values):

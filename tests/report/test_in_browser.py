@@ -10,12 +10,14 @@ from PIL import Image
 from nnunetv2_cipa.report import page, plots
 from nnunetv2_cipa.report.page import write_report
 
+pytestmark = pytest.mark.slow
+
 PLACE = """() => {
     const data = JSON.parse(document.getElementById("data").textContent);
-    const { x, y, sizes, values } = data.frame;
+    const { frame: { x, y, sizes, values }, size, values: ofMeasures } = data.views[0];
     const number = data.cases.identifier.indexOf("bob_10");
-    const across = Math.log(data.cases.size[number] / sizes[0]) / Math.log(sizes[1] / sizes[0]);
-    const up = (data.values.dice[2][number] - values[0]) / (values[1] - values[0]);
+    const across = Math.log(size[number] / sizes[0]) / Math.log(sizes[1] / sizes[0]);
+    const up = (ofMeasures.dice[2][number] - values[0]) / (values[1] - values[0]);
     return { x: x[0] + across * (x[1] - x[0]), y: y[0] + up * (y[1] - y[0]) };
 }"""  # of a dot in the plot of sizes
 
@@ -238,7 +240,7 @@ def test_the_differences_of_another_measure(slices_page, open_page):
     tab = open_page(slices_page)
     visible = tab.locator(".difference:visible")
     assert visible.count() == 1
-    tab.locator("#difference-quantity").select_option(label="HD95, mean over patients")
+    tab.locator(".difference-measure").select_option(label="HD95, mean over patients")
     assert visible.count() == 1
     assert visible.locator("caption").inner_text() == "HD95, mean over patients"
 
@@ -247,7 +249,7 @@ def test_a_dot_of_the_plot_opens_its_case(slices_page, open_page):
     tab = open_page(slices_page)
     tab.locator("#search").fill("ada")
     place = tab.evaluate(PLACE)
-    svg = tab.locator("#scatter svg")
+    svg = tab.locator(".scatter svg")
     svg.scroll_into_view_if_needed()
     screen = svg.evaluate(
         "(svg, at) => { const p = new DOMPoint(at.x, at.y).matrixTransform(svg.getScreenCTM()); return [p.x, p.y]; }",
@@ -330,3 +332,54 @@ def test_fits_a_narrow_screen(slices_page, open_page):
     tab = open_page(slices_page)
     tab.set_viewport_size({"width": 390, "height": 800})
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_volumes_have_projections_and_lesions_to_jump_to(volumes_page, open_page):
+    tab = open_page(volumes_page)
+    views = tab.locator("#projections svg")
+    assert [view.get_attribute("viewBox") for view in views.all()] == ["0 0 48 30", "0 0 40 15"]
+    assert views.nth(0).locator("image").get_attribute("href").startswith("data:image/png")
+    assert views.nth(0).locator(".outline").count() == tab.locator("#outlines .outline").count()
+    first = views.nth(0).locator(".place").get_attribute("y1")
+    assert float(first) == (6 - 1 - 2 + 0.5) * 5  # slice 2 of 6, the head up
+    views.nth(0).click(position={"x": 5, "y": 1})  # the topmost slice that is shown is no. 4
+    tab.locator("#slice-number", has_text="3 of 3 (no. 4)").wait_for()
+    assert views.nth(0).locator(".place").get_attribute("y1") != first
+    assert tab.locator("#lesion").inner_text() == "1"
+    press(tab, "l")
+    tab.locator("#slice-number", has_text="1 of 3 (no. 2)").wait_for()
+    assert tab.locator("#lesion").inner_text().startswith("1 of 1: ")
+    assert tab.locator("#lesion").inner_text().endswith("missed by </script><b>x")
+    assert tab.locator("#outlines .ring").count() == 1
+
+
+@pytest.fixture(scope="module")
+def labels_page(two_labels, tmp_path_factory):
+    return write_report(two_labels, tmp_path_factory.mktemp("labels") / "report.html").page
+
+
+def test_each_label_has_a_page_of_its_own(labels_page, browser):
+    faults = []
+    tab = browser.new_page()
+    tab.on("pageerror", lambda error: faults.append(str(error)))
+    tab.goto(labels_page.as_uri())
+    tab.locator("#outlines .outline").first.wait_for(state="attached")
+    assert tab.locator("#label option").all_inner_texts() == ["all labels", "GTVp", "GTVn"]
+    together = column(tab, 4)
+    tab.locator("#label").select_option("GTVn")
+    assert tab.locator(".of-label:visible").inner_text() == "GTVn: 2"
+    assert column(tab, 4) != together
+    assert tab.locator(".difference:visible").count() == 1
+    assert tab.locator("svg.plot:visible").count() == 3
+    assert tab.locator("#class option").nth(1).inner_text() == "no tumour"
+    tab.locator("#table tbody tr", has_text="bob").click()
+    tab.locator("#case-name", has_text="bob").wait_for()
+    tab.locator("#lesion", has_text="2").wait_for()
+    tab.locator("#next-lesion").click()
+    assert tab.locator("#lesion").inner_text().endswith("missed by B")
+    tab.locator("#next-lesion").click()
+    assert tab.locator("#lesion").inner_text().endswith("not in the reference: B")
+    tab.locator("#previous-lesion").click()
+    assert tab.locator("#lesion").inner_text().startswith("1 of 2: ")
+    assert faults == []
+    tab.close()

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from scipy import ndimage
 
 from nnunetv2_cipa.report.outlines import outline
 
@@ -40,6 +41,14 @@ def test_borders_never_cross_and_meet_in_corners_only_apart(data):
     assert "vv" not in turns
 
 
+@given(arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=9)))
+def test_pixels_that_share_only_a_corner_are_outlined_apart(mask):
+    """A path for each component by faces, and one for each hole, whose pixels join by corners too."""
+    _, components = ndimage.label(mask)
+    _, around = ndimage.label(np.pad(~mask, 1, constant_values=True), np.ones((3, 3)))
+    assert outline(mask).count("M") == components + around - 1
+
+
 @pytest.mark.parametrize(
     ("mask", "path"),
     [
@@ -47,6 +56,7 @@ def test_borders_never_cross_and_meet_in_corners_only_apart(data):
         ([[1]], "M0 0h1v1h-1z"),
         ([[0, 1, 1]], "M1 0h2v1h-2z"),
         ([[1, 0], [0, 1]], "M0 0h1v1h-1zM1 1h1v1h-1z"),
+        ([[0, 1], [1, 0]], "M1 0h1v1h-1zM0 1h1v1h-1z"),
     ],
 )
 def test_known_outlines(mask, path):

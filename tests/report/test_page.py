@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from nnunetv2_cipa.comparison import QUANTITIES
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.evaluation.measures import LEVELS
 from nnunetv2_cipa.report import page
 from nnunetv2_cipa.report.page import write_report
 
@@ -80,12 +80,12 @@ def test_is_well_formed_and_refers_to_nothing_outside(report):
 
 def test_shows_all_parts(report, comparison):
     words = " ".join(Page(report[1]).words)
-    for part in ("Mean over patients", "PCLT20K protocol", "Paired differences", "Each patient", "Training", "Costs"):
+    for part in ("Means over patients", "PCLT20K protocol", "Paired differences", "Each patient", "Training", "Costs"):
         assert part in words
-    for quantity in QUANTITIES.values():
-        assert quantity.title in words
+    for measure in comparison.measures(*LEVELS):
+        assert measure.title in words
     assert "published, not measured here" in words
-    assert "Of 3 patients, p cannot be below 0.25." in words
+    assert "With 3 patients p cannot be smaller than 0.25, nor p (Holm) than 0.75" in words
     assert "Swin-Unet" in words
     for model in comparison.models:
         assert model.name in words
@@ -104,7 +104,7 @@ def test_parts_without_content_are_left_out(make_comparison, tmp_path):
     bare = replace(alone, models=(replace(alone.models[0], costs=None, curves=()),), published=(), images=None)
     text = write_report(bare, tmp_path / "report.html").page.read_text(encoding="utf-8")
     assert Page(text).open == []
-    for part in ("Paired differences", "<h2>Training", "<h2>Costs", "<h2>Published"):
+    for part in ("Paired differences", "<h2>Training", "<h2>Costs", "<h2>Published", "<h2>Runs"):
         assert part not in text
 
 

@@ -7,35 +7,43 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnunetv2_cipa.evaluation import MEASURES
 from nnunetv2_cipa.report.page_data import page_data, script_json
-from nnunetv2_cipa.report.plots import Frame
-from nnunetv2_cipa.report.size_classes import size_classes
+from nnunetv2_cipa.report.views import make_views
 
 
-def made(comparison, frame=None):
-    sizes = [case.volumes.reference for case in comparison.models[0].evaluation.cases]
-    return page_data(comparison, size_classes(sizes, "pixels"), frame)
+@pytest.fixture
+def data(comparison, undrawn):
+    return page_data(make_views(comparison))
 
 
-def test_has_every_value_of_every_case(comparison):
-    data = made(comparison)
+def test_has_every_value_of_every_case(comparison, data):
     cases = comparison.models[0].evaluation.cases
+    (view,) = data["views"]
     assert data["cases"]["identifier"] == [case.identifier for case in cases]
     assert data["cases"]["patient"][-1] == "</script><script>throw 1</script>"
-    assert next(data["classes"][number] for number in data["cases"]["class"]).startswith("small (16 to ")
-    for measure in MEASURES:
-        for model, values in zip(comparison.models, data["values"][measure.name], strict=True):
+    assert next(view["classes"][number] for number in view["class"]).startswith("small (16 to ")
+    for measure in comparison.measures("patient"):
+        for model, values in zip(comparison.models, view["values"][measure.name], strict=True):
             expected = [measure.of(case) for case in model.evaluation.cases]
             assert [value is None for value in values] == [value != value for value in expected]
             assert [v for v in values if v is not None] == pytest.approx([v for v in expected if v == v], rel=1e-4)
 
 
-def test_units_and_frame(comparison, volumes):
-    assert made(comparison)["sizeUnit"] == "pixels"
-    assert made(volumes)["sizeUnit"] == "ml"
-    assert made(comparison)["frame"] is None
-    assert made(comparison, Frame((1, 2), (3, 4), (5, 6), (0, 1)))["frame"]["sizes"] == (5, 6)
+@pytest.mark.usefixtures("undrawn")
+def test_units_and_frame(volumes, data):
+    assert data["sizeUnit"] == "pixels"
+    assert data["views"][0]["frame"]["values"] == pytest.approx((-0.02, 1.02))
+    assert page_data(make_views(volumes))["sizeUnit"] == "ml"
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_each_label_has_values_of_its_own(two_labels):
+    together, tumour, node = page_data(make_views(two_labels))["views"]
+    summed = [one + other for one, other in zip(tumour["size"], node["size"], strict=True)]
+    assert together["size"] == pytest.approx(summed)
+    assert node["size"][0] == 0
+    assert node["classes"][0] == "no tumour"
+    assert node["values"]["dice"] != tumour["values"]["dice"]
 
 
 class Script(HTMLParser):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
@@ -16,7 +16,7 @@ from PIL import Image
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.report.outlines import outline
-from nnunetv2_cipa.report.pictures import MOST_SLICES, data_url, grey_levels, picture, shown_slices
+from nnunetv2_cipa.report.pictures import data_url, grey_levels, picture, shown_slices
 from nnunetv2_cipa.report.sources import find_sources
 
 
@@ -27,24 +27,24 @@ def decoded(url):
 
 def test_a_slice_is_shown_as_it_is(comparison):
     case = find_sources(comparison)[1]
-    shown = picture(case, NaturalImage2DIO, (1,))
+    shown = picture(case, NaturalImage2DIO, [(1,)])
     (only,) = shown["slices"]
     assert (shown["height"], shown["width"], shown["pixel"], shown["first"]) == (40, 48, 1, 0)
     assert shown["ranges"] == [(0, 255), (0, 255)]
     for url, file in zip(only["images"], case.images, strict=True):
         assert np.array_equal(decoded(url), np.asarray(Image.open(file)))
     files = (case.reference, *case.predictions)
-    assert only["outlines"] == [outline(np.asarray(Image.open(file)) > 0) for file in files]
+    assert only["outlines"] == [[outline(np.asarray(Image.open(file)) > 0) for file in files]]
 
 
 def test_without_images_there_are_outlines(comparison):
-    shown = picture(replace(find_sources(comparison)[0], images=None), NaturalImage2DIO, (1,))
+    shown = picture(replace(find_sources(comparison)[0], images=None), NaturalImage2DIO, [(1,)])
     assert shown["ranges"] == shown["slices"][0]["images"] == []
-    assert shown["slices"][0]["outlines"][0]
+    assert shown["slices"][0]["outlines"][0][0]
 
 
 def test_of_a_volume_slices_with_foreground_are_shown(volumes):
-    shown = picture(find_sources(volumes)[0], SimpleITKIO, (1,))
+    shown = picture(find_sources(volumes)[0], SimpleITKIO, [(1,)])
     assert [slice_["number"] for slice_ in shown["slices"]] == [2, 3, 4]
     assert shown["pixel"] == 2
     (low, high), pet = shown["ranges"]
@@ -63,13 +63,13 @@ def test_it_begins_with_the_largest_tumour(volumes, tmp_path):
     changed = sitk.GetImageFromArray(values)
     changed.CopyInformation(labels)
     sitk.WriteImage(changed, str(tmp_path / case.reference.name))
-    shown = picture(replace(case, reference=tmp_path / case.reference.name), SimpleITKIO, (1,))
+    shown = picture(replace(case, reference=tmp_path / case.reference.name), SimpleITKIO, [(1,)])
     assert shown["slices"][shown["first"]]["number"] == 3
 
 
 def test_images_against_the_patients_axes_are_turned(volumes, tmp_path):
     case = find_sources(volumes)[0]
-    upright = picture(case, SimpleITKIO, (1,))
+    upright = picture(case, SimpleITKIO, [(1,)])
 
     def turned(file):
         image = sitk.ReadImage(str(file))
@@ -87,7 +87,7 @@ def test_images_against_the_patients_axes_are_turned(volumes, tmp_path):
         predictions=tuple(map(turned, case.predictions)),
         images=tuple(map(turned, case.images)),
     )
-    assert picture(other, SimpleITKIO, (1,)) == upright
+    assert picture(other, SimpleITKIO, [(1,)]) == upright
 
 
 def test_files_that_do_not_fit_or_cannot_be_read_are_named(comparison, tmp_path):
@@ -95,25 +95,26 @@ def test_files_that_do_not_fit_or_cannot_be_read_are_named(comparison, tmp_path)
     Image.new("L", (3, 4)).save(tmp_path / "small.png")
     (tmp_path / "torn.png").write_bytes(case.reference.read_bytes()[:40])
     with pytest.raises(InputError, match=r"small\.png has 1x4x3 pixels, its reference 1x40x48"):
-        picture(replace(case, images=(case.images[0], tmp_path / "small.png")), NaturalImage2DIO, (1,))
+        picture(replace(case, images=(case.images[0], tmp_path / "small.png")), NaturalImage2DIO, [(1,)])
     with pytest.raises(InputError, match=r"torn\.png cannot be read"):
-        picture(replace(case, reference=tmp_path / "torn.png"), NaturalImage2DIO, (1,))
+        picture(replace(case, reference=tmp_path / "torn.png"), NaturalImage2DIO, [(1,)])
     Image.new("RGB", (48, 40)).save(tmp_path / "colour.png")
     with pytest.raises(InputError, match=r"colour\.png has 3 channels"):
-        picture(replace(case, images=(tmp_path / "colour.png", case.images[1])), NaturalImage2DIO, (1,))
+        picture(replace(case, images=(tmp_path / "colour.png", case.images[1])), NaturalImage2DIO, [(1,)])
 
 
 @given(arrays(bool, st.integers(1, 200)))
-def test_slices_with_foreground_are_chosen_evenly(has_foreground):
-    chosen = shown_slices(has_foreground)
-    with_foreground = np.flatnonzero(has_foreground)
-    if not with_foreground.size:
-        assert chosen == [len(has_foreground) // 2]
-        return
-    assert len(chosen) == min(MOST_SLICES, with_foreground.size)
-    assert chosen == sorted(set(chosen))
-    assert set(chosen) <= set(with_foreground.tolist())
-    assert {chosen[0], chosen[-1]} == {with_foreground[0], with_foreground[-1]}
+def test_slices_with_foreground_are_shown(has_foreground):
+    with_foreground = np.flatnonzero(has_foreground).tolist()
+    assert shown_slices(has_foreground) == (with_foreground or [len(has_foreground) // 2])
+
+
+def test_each_choice_of_labels_has_its_outlines_and_lesions(volumes):
+    shown = picture(find_sources(volumes)[0], SimpleITKIO, [(1, 2), (1,), (2,)])
+    together, one, none = shown["slices"][0]["outlines"]
+    assert together == one
+    assert none == [""] * 4
+    assert [len(of_labels) for of_labels in shown["lesions"]] == [len(shown["lesions"][0])] * 2 + [0]
 
 
 @given(arrays(np.uint8, array_shapes(min_dims=3, max_dims=3)))
@@ -124,6 +125,7 @@ def test_eight_bits_are_kept(values):
 
 
 @given(arrays(np.float32, (1, 5, 5), elements=st.floats(-2000, 4000, width=32)))
+@example(np.pad(np.full((1, 1, 1), np.finfo(np.float32).tiny), ((0, 0), (0, 4), (0, 4))))
 def test_other_values_are_found_again_within_a_level(values):
     levels, (low, high) = grey_levels(values)
     if (low, high) == (0, 255):

@@ -22,7 +22,7 @@ def dots(svg, model):
 
 def test_dots_of_the_scatter_are_where_the_frame_says():
     sizes, values = [10, 100, 1000, 0], [[0.2, NAN, 0.9, 0.0]]
-    svg, frame = plots.size_scatter(["a"], values, sizes, "pixels", "Dice")
+    svg, frame = plots.size_scatter("plot", ["a"], values, sizes, "pixels", "Dice")
     expected = [
         (
             frame.x[0] + np.ptp(frame.x) * math.log(size / frame.sizes[0]) / math.log(frame.sizes[1] / frame.sizes[0]),
@@ -33,14 +33,8 @@ def test_dots_of_the_scatter_are_where_the_frame_says():
     assert np.allclose(dots(svg, 0), expected, atol=0.01)
 
 
-def test_scatter_without_a_tumour_has_no_frame():
-    svg, frame = plots.size_scatter(["a"], [[NAN, 0.0]], [0, 0], "ml", "Dice")
-    assert frame is None
-    assert "No case has a tumour" in svg
-
-
 def test_each_patient_is_a_dot_for_each_model_and_undefined_ones_are_left_out():
-    svg = plots.patient_lines(["a", "b"], [[0.1, 0.5, NAN], [0.2, 0.6, 0.7]], "Dice")
+    svg = plots.patient_lines("plot", ["a", "b"], [[0.1, 0.5, NAN], [0.2, 0.6, 0.7]], "Dice")
     assert len(dots(svg, 0)) == 2
     assert len(dots(svg, 1)) == 3
     assert "30.0" in svg  # median of the first, in percent
@@ -48,21 +42,34 @@ def test_each_patient_is_a_dot_for_each_model_and_undefined_ones_are_left_out():
 
 
 def test_a_model_without_any_value_is_drawn_without_a_median():
-    assert len(dots(plots.patient_lines(["a", "b"], [[NAN], [0.5]], "Dice"), 1)) == 1
+    assert len(dots(plots.patient_lines("plot", ["a", "b"], [[NAN], [0.5]], "Dice"), 1)) == 1
 
 
 def test_long_names_are_shortened_on_the_axis_only():
     name = "a very long name of a model"
-    svg = plots.patient_lines([name], [[0.5]], "Dice")
+    svg = plots.patient_lines("plot", [name], [[0.5]], "Dice")
     assert "a very long name \N{HORIZONTAL ELLIPSIS}" in svg
     assert name in svg
 
 
 def test_boxes_name_classes_with_their_numbers():
     classes = size_classes([10, 20, 30], "ml")
-    svg = plots.size_boxes(["a", "b"], [[0.1, 0.2, NAN], [0.2, 0.3, 0.4]], classes, "Dice")
+    svg = plots.size_boxes("plot", ["a", "b"], [[0.1, 0.2, NAN], [0.2, 0.3, 0.4]], classes, "Dice")
     for group in classes:
         assert f"{group.range}, n = 1" in svg
+
+
+def test_agreement_has_a_dot_for_each_patient_the_bias_and_its_limits():
+    reference, prediction = np.array([10.0, 20.0, 40.0]), np.array([12.0, 21.0, 40.0])
+    svg = plots.agreement_plot("volume", ["a", "b"], [(reference, prediction), (reference, reference)], "Volume", "ml")
+    points = dots(svg, 0)
+    assert len(points) == len(dots(svg, 1)) == 3
+    across = [point[0] for point in points]
+    assert (across[2] - across[1]) / (across[1] - across[0]) == pytest.approx(19.5 / 9.5, abs=0.01)
+    assert points[0][1] < points[1][1] < points[2][1]  # the larger the difference, the higher
+    assert svg.count("stroke-dasharray") >= 4
+    assert "Volume: prediction minus reference (ml)" in svg
+    assert len(dots(plots.agreement_plot("tlg", ["a"], [(reference[:1], prediction[:1])], "TLG", "g"), 0)) == 1
 
 
 def test_curves_of_all_trainings_and_none_without_logs(comparison):
@@ -88,5 +95,5 @@ def test_medians_are_of_groups_large_enough(number):
 
 def test_thousands_of_dots_stay_small():
     values = np.random.default_rng(0).random((2, 4514))
-    svg, _ = plots.size_scatter(["a", "b"], values, values[0] * 1000 + 1, "pixels", "Dice")
+    svg, _ = plots.size_scatter("plot", ["a", "b"], values, values[0] * 1000 + 1, "pixels", "Dice")
     assert len(svg) < 2 * 4514 * 60

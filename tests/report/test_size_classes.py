@@ -24,6 +24,17 @@ def test_thirds_and_their_ranges():
     assert large.range == "2,000 to 3,000 pixels"
 
 
+def test_a_size_on_the_border_of_a_third_belongs_to_the_smaller_ones():
+    small, medium, large = size_classes([10, 20, 30, 40], "pixels")
+    assert [group.cases for group in (small, medium, large)] == [(0, 1), (2,), (3,)]
+
+
+def test_thirds_are_of_cases_with_tumour_only():
+    empty, *others = size_classes([0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9], "ml")
+    assert empty.cases == tuple(range(6))
+    assert [len(group.cases) for group in others] == [3, 3, 3]
+
+
 def test_equal_sizes_stay_together():
     (only,) = size_classes([5, 5, 5, 5], "ml")
     assert only.cases == (0, 1, 2, 3)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nnunetv2_cipa.comparison import Images
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.images import Images
 from nnunetv2_cipa.report.sources import find_sources
 
 
@@ -58,5 +58,5 @@ def test_missing_files_are_counted_and_named(comparison):
     assert "14 files for the viewer are not there" in str(error.value)
     assert str(Path("/nowhere/ada_1_0000.png")) in str(error.value)
     assert str(error.value).endswith("...")
-    with pytest.raises(InputError, match="there is no such folder"):
+    with pytest.raises(InputError, match="is not a folder"):
         find_sources(comparison, Path("/nowhere"))

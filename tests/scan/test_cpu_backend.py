@@ -61,7 +61,7 @@ class TestShapes:
         tensors = map_arguments(2, 5, 9, channels, states, directions, dtype=torch.float32)
         assert_accurate(scan_2d, reference_scan_2d, tensors)
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(
         batch=st.integers(0, 3),
         height=st.integers(1, 9),
@@ -76,7 +76,7 @@ class TestShapes:
         tensors = map_arguments(batch, height, width, channels, states, directions, dtype=torch.float32)
         assert_accurate(scan_2d, reference_scan_2d, tensors)
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     @given(size=st.integers(1, 9), channels=st.integers(1, 40), states=st.integers(1, 20), rank=st.integers(1, 20))
     def test_any_rank(self, map_arguments, reference_scan_2d, assert_accurate, size, channels, states, rank):
         tensors = map_arguments(2, size, 5, channels, states, rank=rank, dtype=torch.float32)
@@ -99,6 +99,7 @@ class TestAccuracy:
         assert_accurate(scan, lambda *arguments: reference_scan(*arguments, True), tensors)
 
     @pytest.mark.parametrize("length", [31, 32, 33, 5_000])
+    @pytest.mark.slow
     def test_long_sequences(self, length, sequence_arguments, reference_scan, assert_accurate):
         self.check(sequence_arguments(1, 1, 16, length, 4, dtype=torch.float32), reference_scan, assert_accurate)
 
@@ -150,6 +151,7 @@ class TestDeterminism:
 
 
 class TestProcesses:
+    @pytest.mark.slow
     def test_after_fork(self):
         """A forked worker has none of its parent's threads, and must not wait for them."""
         code = """if True:

@@ -220,6 +220,7 @@ class TestAvailability:
         monkeypatch.syspath_prepend(tmp_path)
         assert "can't be loaded (undefined symbol: _ZN3c10)" in BACKEND.unavailable_reason()
 
+    @pytest.mark.slow
     def test_nothing_of_mamba_ssm_is_imported_with_the_package(self):
         code = "import sys, nnunetv2_cipa.scan; assert not {'mamba_ssm', 'selective_scan_cuda'} & set(sys.modules)"
         subprocess.run([sys.executable, "-c", code], check=True)

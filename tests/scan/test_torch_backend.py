@@ -42,7 +42,7 @@ class TestGradcheck:
 class TestPieces:
     """However a scan is cut, it is the same scan."""
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(
         batch=st.integers(0, 4),
         groups=st.integers(1, 2),
@@ -74,7 +74,7 @@ class TestPieces:
             reference = lambda *arguments: reference_scan(*arguments, True)  # noqa: E731
             assert_accurate(scan, reference, tensors, forward=1e-12, gradients=1e-12)
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(batch=st.integers(0, 3), height=SIZES, width=SIZES, channels=SIZES, states=SIZES, k=st.sampled_from([1, 4]))
     def test_any_map(
         self, reference_scan_2d, map_arguments, assert_accurate, batch, height, width, channels, states, k
@@ -98,6 +98,7 @@ class TestAccuracy:
         assert_accurate(scan, lambda *arguments: reference_scan(*arguments, True), tensors)
 
     @pytest.mark.parametrize(("channels", "length", "states"), [(2, 20_000, 2), (64, 700, 16)])
+    @pytest.mark.slow
     def test_long_sequences(self, channels, length, states, sequence_arguments, reference_scan, assert_accurate):
         tensors = sequence_arguments(1, 1, channels, length, states, dtype=torch.float32)
         self.check(tensors, reference_scan, assert_accurate)

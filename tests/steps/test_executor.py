@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -6,7 +7,7 @@ import time
 import psutil
 import pytest
 
-from nnunetv2_cipa.steps import LocalExecutor, run_step
+from nnunetv2_cipa.steps import LocalExecutor, Output, Writing, run_step
 from nnunetv2_cipa.steps.executor import MARK, end_leftovers
 
 WITH_CHILD = """
@@ -15,6 +16,16 @@ child = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(6
 print(child.pid, flush=True)
 time.sleep(60)
 """
+
+
+DEAF = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(20)"])
+print(child.pid, flush=True)
+time.sleep(20)
+"""
+"""Ignores the request to end, and so does its child, which inherits that."""
 
 
 @pytest.fixture
@@ -39,7 +50,7 @@ def test_output_environment_and_exit_code(python, log):
 def test_only_success_moves_what_was_made(python, tmp_path, log):
     made = tmp_path / "made"
     code = "import sys; open(sys.argv[1], 'w').write('x'); sys.exit(int(sys.argv[2]))"
-    step = python("make", code, makes=(made,), beside=True)
+    step = python("make", code, output=Output((made,), Writing.BESIDE))
     for exit_code in (1, 0):
         object.__setattr__(step, "command", (*step.command[:4], str(made), str(exit_code)))
         assert run_step(step, log, {}) == exit_code
@@ -51,6 +62,15 @@ def test_stopping_ends_children_too(python, log):
     child = psutil.Process(int(wait_for_text(log)))
     assert job.poll() is None
     job.stop()
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+def test_what_does_not_end_when_asked_is_killed(python, log, monkeypatch):
+    monkeypatch.setattr("nnunetv2_cipa.steps.executor.SECONDS_TO_END", 0.3)
+    job = LocalExecutor().submit(python("deaf", DEAF), log, dict(os.environ))
+    child = psutil.Process(int(wait_for_text(log)))
+    job.stop()
+    assert job.poll() == -signal.SIGKILL
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 

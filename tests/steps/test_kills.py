@@ -11,7 +11,7 @@ import pytest
 CHAIN = """
 import os, sys
 from pathlib import Path
-from nnunetv2_cipa.steps import LocalExecutor, Runner, Step, locked
+from nnunetv2_cipa.steps import LocalExecutor, Output, Runner, Step, Writing, locked
 
 folder = Path(sys.argv[1])
 WRITE = '''
@@ -29,7 +29,8 @@ def step(number):
     before, made = (folder / f"made_{n}" for n in (number - 1, number))
     words = (sys.executable, "-S", "-c", WRITE, str(before) if number else "", str(made), str(number))
     needs = (f"step_{number - 1}",) if number else ()
-    return Step(f"step_{number}", words, needs=needs, makes=(made,), beside=number % 2 == 0)
+    output = Output((made,), Writing.ANEW if number % 2 else Writing.BESIDE)
+    return Step(f"step_{number}", words, needs=needs, output=output)
 
 with locked(folder):
     Runner(folder, os.environ, LocalExecutor()).run([step(number) for number in range(6)])
@@ -46,6 +47,7 @@ def made(folder):
 
 
 @pytest.mark.parametrize("seed", [0])
+@pytest.mark.slow
 def test_ten_kills_change_nothing(tmp_path, seed):
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     assert start(undisturbed).wait() == 0

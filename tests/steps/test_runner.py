@@ -11,7 +11,9 @@ import psutil
 import pytest
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.steps import Step, TimeIsUp
+from nnunetv2_cipa.steps import Output, Step, TimeIsUp, Writing
+from nnunetv2_cipa.steps.runner import EpochBar
+from nnunetv2_cipa.timing.work import Schedule, Training
 
 from .conftest import writes
 
@@ -68,7 +70,7 @@ def test_little_space_is_said(new_runner, python, monkeypatch):
 
 
 def test_success_without_result_is_a_failure(new_runner, python, tmp_path):
-    step = python("lazy", "pass", makes=(tmp_path / "made",), beside=True)
+    step = python("lazy", "pass", output=Output((tmp_path / "made",), Writing.BESIDE))
     with pytest.raises(InputError, match=r"ended without leaving .*made"):
         new_runner().run([step])
     assert new_runner().ledger.done("lazy") is None
@@ -86,7 +88,7 @@ def test_a_changed_input_repeats_the_step_and_those_that_need_it(new_runner, pyt
 
 
 def test_a_lost_result_is_made_again_and_what_was_made_of_it(new_runner, python, tmp_path):
-    first = python("first", writes(tmp_path / "made", "whole"), makes=(tmp_path / "made",))
+    first = python("first", writes(tmp_path / "made", "whole"), output=Output((tmp_path / "made",)))
     second = python("second", writes(tmp_path / "order", "2"), needs=("first",))
     new_runner().run([first, second])
     os.truncate(tmp_path / "made", 2)
@@ -98,32 +100,32 @@ def test_a_lost_result_is_made_again_and_what_was_made_of_it(new_runner, python,
 def test_what_others_have_made_is_not_touched(new_runner, python, tmp_path):
     (tmp_path / "made").write_text("of the user")
     with pytest.raises(InputError, match="is there already and not of this run"):
-        new_runner().run([python("first", writes(tmp_path / "made"), makes=(tmp_path / "made",))])
+        new_runner().run([python("first", writes(tmp_path / "made"), output=Output((tmp_path / "made",)))])
     assert (tmp_path / "made").read_text() == "of the user"
 
 
 def test_only_the_same_work_is_resumed(new_runner, python, tmp_path):
     (tmp_path / "input").write_text("one")
     code = f"{writes(tmp_path / 'made')}; import sys; sys.exit(1)"
-    step = python("train", code, makes=(tmp_path / "made",), reads=(tmp_path / "input",), resumes=True)
+    step = python("train", code, output=Output((tmp_path / "made",), Writing.RESUMED), reads=(tmp_path / "input",))
     for content, expected in (("one", "x"), ("one", "xx"), ("two", "x"), ("two", "xx")):
         (tmp_path / "input").write_text(content)
         with pytest.raises(InputError):
             new_runner().run([step])
         assert (tmp_path / "made").read_text() == expected
-    step = replace(step, resumes=False)
+    step = replace(step, output=Output(step.output.paths))
     with pytest.raises(InputError):
         new_runner().run([step])
     assert (tmp_path / "made").read_text() == "x"
 
 
-@pytest.mark.parametrize("kept", [{"replaces": True}, {"beside": True}])
+@pytest.mark.parametrize("kept", [Writing.REPLACED, Writing.BESIDE])
 def test_a_complete_result_stays_until_there_is_a_new_one(new_runner, python, tmp_path, kept):
     (tmp_path / "input").write_text("good")
     code = f"""if open({str(tmp_path / "input")!r}).read() == "bad": raise SystemExit(1)
 import sys
 open(sys.argv[1], "w").write("x")"""
-    step = python("convert", code, makes=(tmp_path / "made",), reads=(tmp_path / "input",), **kept)
+    step = python("convert", code, output=Output((tmp_path / "made",), kept), reads=(tmp_path / "input",))
     step = replace(step, command=(*step.command, str(tmp_path / "made")))
     new_runner().run([step])
     (tmp_path / "input").write_text("bad")
@@ -227,6 +229,7 @@ def test_signals_end_run_and_step_and_are_written_down(started, new_runner, numb
     assert [entry.get("result") for entry in new_runner().ledger.entries()] == [None, "stopped"]
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_has_left_is_ended_by_the_next(started, new_runner, capsys):
     run, step = started
     run.kill()
@@ -238,3 +241,28 @@ def test_what_a_killed_run_has_left_is_ended_by_the_next(started, new_runner, ca
     assert runner.ledger.done("long") is None
     runner.run([Step("long", (sys.executable, "-S", "-c", "pass"))])
     assert runner.ledger.done("long") is not None
+
+
+def test_epochs_are_read_from_the_end_of_the_log(tmp_path, capsys):
+    log = tmp_path / "log"
+    log.write_text("Epoch 7\n")
+    bar = EpochBar(Step("train", ("train",), work=Training(schedule=Schedule(9))), log)
+    bar.update()
+    assert bar._bar.n == 0
+    with log.open("a") as file:
+        file.write("2026-01-01 00:00:00: Epoch 3 \nEpoch time: 2\nEpoc")
+    bar.update()
+    assert bar._bar.n == 3
+    with log.open("a") as file:
+        file.write("h 4 \n")
+    bar.update()
+    assert bar._bar.n == 4
+    bar.close(done=True)
+    assert "9/9" in capsys.readouterr().out
+
+
+def test_other_steps_have_none(tmp_path, capsys):
+    bar = EpochBar(Step("plan", ("plan",)), tmp_path / "log")
+    bar.update()
+    bar.close(done=True)
+    assert capsys.readouterr().out == ""

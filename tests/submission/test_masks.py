@@ -65,10 +65,20 @@ def test_slices_of_several_sizes_do_not_stack(predictions, tmp_path):
 
 
 def test_patients_can_be_given(predictions, tmp_path):
-    write_nifti_masks(tmp_path, find_predictions(predictions), 1, patients=dict.fromkeys(["a_1", "b_9", "b_10"], "Ada"))
-    assert sitk.ReadImage(str(tmp_path / "Ada.nii.gz")).GetSize() == (6, 4, 3)
+    given = {"a_1": "Ada", "b_9": "Bert", "b_10": "Bert"}
+    write_nifti_masks(tmp_path, find_predictions(predictions), 1, patients=given)
+    assert sitk.ReadImage(str(tmp_path / "Ada.nii.gz")).GetSize() == (6, 4, 1)
+    assert sitk.ReadImage(str(tmp_path / "Bert.nii.gz")).GetSize() == (6, 4, 2)
     with pytest.raises(InputError, match="1 slices are in no list of patients:\nb_10"):
         write_nifti_masks(tmp_path, find_predictions(predictions), 1, patients={"a_1": "Ada", "b_9": "Ada"})
+
+
+def test_slices_that_are_missing_are_empty_and_the_others_in_their_place(predictions, masks, tmp_path):
+    (predictions / "b_9.png").rename(predictions / "b_7.png")
+    write_nifti_masks(tmp_path, find_predictions(predictions), 1)
+    volume = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "b.nii.gz")))
+    empty = np.zeros_like(masks["b_9"])
+    np.testing.assert_array_equal(volume, np.stack([masks["b_9"], empty, empty, masks["b_10"]]))
 
 
 @pytest.mark.parametrize("reader", ["SimpleITKIO", "NibabelIOWithReorient"])
@@ -85,5 +95,6 @@ def test_volumes_keep_their_place(tmp_path, reader):
     mask = sitk.ReadImage(str(tmp_path / "a.nii.gz"))
     np.testing.assert_array_equal(sitk.GetArrayFromImage(mask), (values == 2) * 255)
     assert_placed(mask)
-    with pytest.raises(InputError, match="leave out --like"):
-        write_nifti_masks(tmp_path, find_predictions(folder, [2]), 1, images=tmp_path)
+    for options in ({"images": tmp_path}, {"patients": {"a": "Ada"}}):
+        with pytest.raises(InputError, match="leave out --like and --patients"):
+            write_nifti_masks(tmp_path, find_predictions(folder, [2]), 1, **options)

@@ -4,7 +4,7 @@ import SimpleITK as sitk  # noqa: N813
 from PIL import Image
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.submission.predictions import each, find_predictions
+from nnunetv2_cipa.submission.predictions import find_predictions
 
 
 def test_cases_are_in_natural_order(predictions, masks):
@@ -38,14 +38,3 @@ def test_volumes_are_no_slices(tmp_path):
     sitk.WriteImage(sitk.GetImageFromArray(np.zeros((2, 3, 4), dtype=np.uint8)), str(tmp_path / "a.nii.gz"))
     with pytest.raises(InputError, match=r"a\.nii\.gz is a volume"):
         find_predictions(tmp_path).read_slice("a")
-
-
-def test_all_faults_are_told():
-    def refuse(name):
-        if name != "good":
-            raise InputError(f"{name} is bad")
-        return 1
-
-    assert each(refuse, ["good"], "try") == {"good": 1}
-    with pytest.raises(InputError, match=r"2 of 3 cannot be used.\nx is bad\ny is bad"):
-        each(refuse, ["x", "good", "y"], "try")

@@ -1,7 +1,7 @@
 import pytest
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.submission.sample import check_rows, in_order, read_sample
+from nnunetv2_cipa.submission.sample import check_rows, empty_mask_of, in_order, read_sample
 
 
 @pytest.fixture
@@ -32,7 +32,8 @@ def test_named_columns(sample):
         ("id\na\n", None, "a column of ids and one of masks"),
         ("id,rle\na,\n", ("id", "mask"), "Its columns: id, rle"),
         ("id,rle\na,\nb\nc,1,2\n", None, "not in line 3, 4"),
-        ("id,rle\na,\nb,\na,\n", None, "1 ids more than once:\n    a"),
+        ("id,rle\na,\nb,\na,\n", None, "several rows an id. .*\n1 ids more than once:\n    a"),
+        ("id,class,rle\na,x,\na,y,\n", None, "several rows an id, which class may tell apart.*one row an id"),
     ],
 )
 def test_bad_samples(sample, text, columns, message):
@@ -76,3 +77,40 @@ def test_every_difference_is_named(sample):
 def test_another_order_is_named(sample):
     with pytest.raises(InputError, match=r"(?s)another order \(2\).*line 3 is c, in the sample b.*line 4 is b"):
         check_rows(["id", "rle"], ["a", "c", "b"], sample("id,rle\na,\nb,\nc,\n"))
+
+
+@pytest.mark.parametrize(
+    ("masks", "empty"),
+    [
+        (["-1", "-1"], "-1"),
+        (["-", "-"], "-"),
+        (["", ""], ""),
+        (["1 1", "1 1"], ""),
+        (["1 0", "1 0"], "1 0"),
+        (["0", "0"], "0"),
+        (["1 3 9 2", "-1"], "-1"),
+        (["1 3", "", " "], ""),
+        ([], ""),
+    ],
+)
+def test_how_the_sample_has_empty_masks(sample, masks, empty):
+    lines = [f"{number},{mask}" for number, mask in enumerate(masks)]
+    assert empty_mask_of(sample("\n".join(["id,rle", *lines, ""]))) == empty
+
+
+@pytest.mark.parametrize("masks", [["-1", "-"], ["", "-1"], ["512", "512"], ["512", "256"]])
+def test_how_the_sample_has_empty_masks_is_asked_for(sample, masks):
+    lines = [f"{number},{mask}" for number, mask in enumerate(masks)]
+    with pytest.raises(InputError, match=r"column rle.*--empty.*--columns"):
+        empty_mask_of(sample("\n".join(["id,rle", *lines])))
+
+
+@pytest.mark.parametrize("ending", [".png", "_0000.nii.gz", "0"])
+def test_an_ending_that_ids_lack_is_named(sample, ending):
+    cases = ["a_1", "a_10", "a_100", "b"]
+    read = sample("\n".join(["id,rle", *(f"{case}{ending}," for case in cases)]))
+    with pytest.raises(InputError, match=rf"With --id-ending {ending} they would be the sample's\.$"):
+        in_order(cases, read)
+    with pytest.raises(InputError) as raised:
+        in_order(["x_1"], read)
+    assert "--id-ending" not in str(raised.value)

@@ -1,5 +1,6 @@
 """The command, as it is called."""
 
+import json
 import subprocess
 import sys
 
@@ -23,6 +24,51 @@ def test_command_writes_a_csv_in_the_samples_order(predictions, tmp_path):
     lines = (tmp_path / "s.csv").read_text().splitlines()
     assert [line.partition(",")[0] for line in lines] == ["ImageId", "b_9", "a_1", "b_10"]
     assert lines[2] == "a_1,-1"
+
+
+def test_empty_masks_as_in_the_sample(predictions, tmp_path, capsys):
+    (tmp_path / "sample.csv").write_text("id,rle\nb_9,-1\na_1,-1\nb_10,-1\n")
+    words = ("-i", predictions, "--sample", tmp_path / "sample.csv")
+    assert submission(*words, "-o", tmp_path / "s.csv") == 0
+    assert "Empty masks are written as -1" in capsys.readouterr().out
+    assert (tmp_path / "s.csv").read_text().splitlines()[2] == "a_1,-1"
+    assert submission(*words, "-o", tmp_path / "none.csv", "--empty", "none") == 0
+    assert "Empty masks" not in capsys.readouterr().out
+    assert (tmp_path / "none.csv").read_text().splitlines()[2] == "a_1,none"
+
+
+def test_several_labels_are_one_foreground_and_that_is_said(predictions, tmp_path, capsys):
+    labels = {"background": 0, "primary": 1, "node": 2}
+    (predictions / "dataset.json").write_text(json.dumps({"file_ending": ".png", "labels": labels}))
+    for words, said in (((), True), (("-l", "1"), False)):
+        assert submission("-i", predictions, "-o", tmp_path / f"{said}.csv", *words) == 0
+        assert ("labels 1, 2 together (-l LABEL for one of them)" in capsys.readouterr().out) == said
+
+
+def test_patients_and_gaps_are_said_aloud(predictions, tmp_path, capsys, monkeypatch):
+    (predictions / "b_9.png").rename(predictions / "b_7.png")
+    words = ("-i", predictions, "--format", "nii.gz", "-o")
+    assert submission(*words, tmp_path / "by_name") == 0
+    said = capsys.readouterr().out
+    assert "Patients, by the names of slices (--patients FILE.json may tell others): a, b" in said
+    assert "missing between others, and are empty in the volumes:\nb: 8 to 9" in said
+
+    raw = tmp_path / "raw" / "Dataset001_Own"
+    raw.mkdir(parents=True)
+    (raw / "patients.json").write_text('{"a_1": "Ada", "b_7": "Bert", "b_10": "Bert", "c_1": "Cy"}')
+    (predictions / "plans.json").write_text('{"dataset_name": "Dataset001_Own"}')
+    monkeypatch.setenv("nnUNet_raw", str(raw.parent))
+    assert submission(*words, tmp_path / "by_file") == 0
+    assert f"Patients, by {raw / 'patients.json'}: Ada, Bert" in capsys.readouterr().out
+    assert sorted(path.name for path in (tmp_path / "by_file").iterdir()) == ["Ada.nii.gz", "Bert.nii.gz"]
+
+
+def test_slices_of_one_guessed_patient_are_doubted(predictions, tmp_path, capsys):
+    (predictions / "a_1.png").rename(predictions / "0001_1.png")
+    for number in (9, 10):
+        (predictions / f"b_{number}.png").rename(predictions / f"0001_{number}.png")
+    assert submission("-i", predictions, "-o", tmp_path / "masks", "--format", "nii.gz") == 0
+    assert "WARNING: All 3 cases are taken for those of one patient, 0001." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

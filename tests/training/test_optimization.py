@@ -2,9 +2,11 @@ import math
 
 import pytest
 import torch
+from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 
+from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.network import CIPA
-from nnunetv2_cipa.training.optimization import CosineSchedule, parameter_groups
+from nnunetv2_cipa.training.optimization import CosineSchedule, parameter_groups, require_shortenable, shorten
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +44,42 @@ def test_cosine_depends_on_the_epoch_alone():
         expected = 1e-3 * (1 + math.cos(math.pi * epoch / 10)) / 2
         assert optimizer.param_groups[0]["lr"] == pytest.approx(expected)
         assert schedule.get_last_lr() == [pytest.approx(expected)]
+
+
+@pytest.fixture
+def optimizer():
+    return torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+
+
+@pytest.mark.parametrize("kind", [CosineSchedule, PolyLRScheduler])
+def test_a_shortened_schedule_is_that_of_the_shorter_training(optimizer, kind):
+    schedule = kind(optimizer, 1e-2, 100)
+    schedule.step(3)
+    shorten(schedule, 8)
+    expected = kind(torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=1.0), 1e-2, 8)
+    for epoch in (4, 7):
+        schedule.step(epoch)
+        expected.step(epoch)
+        assert schedule.get_last_lr() == expected.get_last_lr()
+
+
+def test_a_schedule_of_the_users_own_can_be_shortened(optimizer):
+    class Own(torch.optim.lr_scheduler.LRScheduler):
+        def step(self, epoch=None):
+            self.rate = 1 / self.length if epoch else 0.0
+
+        def shorten(self, max_steps):
+            self.length = max_steps
+
+    schedule = Own(optimizer)
+    shorten(schedule, 4)
+    schedule.step(1)
+    assert schedule.rate == 0.25
+
+
+def test_schedules_that_would_not_change_are_refused(optimizer):
+    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 10)
+    for ask in (require_shortenable, lambda schedule: shorten(schedule, 5)):
+        with pytest.raises(InputError, match=r"CosineAnnealingLR, cannot be shortened.*shorten\(max_steps\)"):
+            ask(cosine)
+    assert not hasattr(cosine, "max_steps")

@@ -3,11 +3,14 @@
 from types import SimpleNamespace
 
 import pytest
+import torch
+from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.training import planned
-from nnunetv2_cipa.training.planned import nnUNetTrainer_planned, nnUNetTrainerCIPA_planned
+from nnunetv2_cipa.training.planned import nnUNetTrainer_planned
+from nnunetv2_cipa.training.trainers import nnUNetTrainerCIPA_planned
 
 PLANS = {
     "plans_name": "nnUNetCIPAPlans",
@@ -56,7 +59,8 @@ def new_trainer(monkeypatch, clock):
         self.plans_manager = SimpleNamespace(plans=plans)
         self.is_ddp, self.current_epoch, self.log, self.saved = False, 0, [], []
         self.dataloader_train = self.dataloader_val = iter(int, 1)
-        self.lr_scheduler = SimpleNamespace(max_steps=None)
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+        self.lr_scheduler = PolyLRScheduler(optimizer, 1.0, 10)
 
     monkeypatch.setattr(nnUNetTrainer, "__init__", initialize)
     monkeypatch.setattr(nnUNetTrainer, "on_epoch_start", lambda self: None)
@@ -144,6 +148,18 @@ def test_a_checkpoint_is_written_every_ten_minutes(new_trainer):
     trainer = new_trainer(seconds=250)
     trainer.run_training()
     assert trainer.saved == [3, 6, 9]
+
+
+@pytest.mark.parametrize("until", [None, 2000])
+def test_a_deadline_is_refused_at_once_where_the_learning_rate_cannot_keep_it(new_trainer, monkeypatch, until):
+    trainer = new_trainer(seconds=5, until=until)
+    trainer.lr_scheduler = torch.optim.lr_scheduler.ConstantLR(trainer.lr_scheduler.optimizer)
+    monkeypatch.setattr(nnUNetTrainer, "initialize", lambda self: None)
+    if until is None:
+        trainer.initialize()
+    else:
+        with pytest.raises(InputError, match="ConstantLR, cannot be shortened"):
+            trainer.initialize()
 
 
 @pytest.mark.parametrize("trainer", [nnUNetTrainer_planned, nnUNetTrainerCIPA_planned])

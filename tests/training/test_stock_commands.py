@@ -13,16 +13,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from nnunetv2_cipa.dataset_conversion.Dataset605_PCLT20K import convert_pclt20k
 from PIL import Image
 
 from nnunetv2_cipa.comparison import read_comparison
+from nnunetv2_cipa.dataset_conversion.Dataset605_PCLT20K import convert_pclt20k
 from nnunetv2_cipa.evaluation import MEASURES
 from nnunetv2_cipa.phantom import make_phantom
 
+pytestmark = pytest.mark.slow
+
 TRAINER = "nnUNetTrainerCIPA_fewIterations"
 SHORT_TRAINER = f"""
-from nnunetv2_cipa.training.quick import nnUNetTrainerCIPA_quick
+from nnunetv2_cipa.training.trainers import nnUNetTrainerCIPA_quick
 
 class {TRAINER}(nnUNetTrainerCIPA_quick):
     def __init__(self, plans, configuration, fold, dataset_json, device=None):
@@ -151,6 +153,18 @@ def test_prediction_zip_and_installation_agree(work, trained):
     for path in predicted:
         with np.load(path) as one, np.load(work / "predicted_again" / path.name) as other:
             np.testing.assert_allclose(one["probabilities"], other["probabilities"], rtol=0, atol=1e-6)
+
+
+def test_a_trained_model_starts_another_training_at_another_patch_size(work, trained):
+    plans_file = work / "nnUNet_preprocessed" / DATASET / "nnUNetPlans.json"
+    plans = json.loads(plans_file.read_text())
+    plans["configurations"]["2d"]["patch_size"] = [64, 32]
+    plans_file.with_name("otherPatch.json").write_text(json.dumps({**plans, "plans_name": "otherPatch"}))
+    options = ("-d", "605", "-p", "otherPatch", "-tr", TRAINER, "-o", str(work / "pretrained.pth"))
+    output = run(work, "nnUNetv2_cipa", "import_weights", str(trained / "fold_0"), *options)
+    assert "new: 2" in output
+    assert "to 64x32" in output
+    train(work, "-p", "otherPatch", "-pretrained_weights", str(work / "pretrained.pth"))
 
 
 def test_compare_reads_what_training_leaves(work, trained):

@@ -24,6 +24,7 @@ def save(tmp_path):
     return save
 
 
+@pytest.mark.slow
 def test_imported_then_exported_is_the_published_file(cipa_file, golden_weights, tmp_path, capsys):
     assert main(["import_weights", str(cipa_file), "-o", str(tmp_path / "model")]) == 0
     assert main(["export_weights", str(tmp_path / "model" / "fold_0"), "-o", str(tmp_path / "back.pth")]) == 0
@@ -43,6 +44,7 @@ def test_imported_then_exported_is_the_published_file(cipa_file, golden_weights,
     assert "back.pth exists already" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_model_of_512_has_the_published_shapes(save, blank_network, published_keys_512, tmp_path, capsys):
     folder = save(blank_network((512, 512)), normalization="ZScoreNormalization")
     assert main(["export_weights", str(folder), "-o", str(tmp_path / "out.pth")]) == 0

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from nnunetv2.run.load_pretrained_weights import load_pretrained_weights
 
 from nnunetv2_cipa.cli import main
+from nnunetv2_cipa.weights.model_folder import png_plans
 from nnunetv2_cipa.weights.published import HEAD, PATCH_EMBEDDING_BIAS
 from nnunetv2_cipa.weights.token_grid import depends_on_grid
 
@@ -39,6 +41,7 @@ def imported(file, dataset, output, *options: str) -> dict[str, torch.Tensor]:
     return torch.load(output, weights_only=True)["network_weights"]
 
 
+@pytest.mark.slow
 def test_stock_training_starts_from_imported_weights(cipa_file, planned_dataset, trainer_folder, tmp_path, capsys):
     dataset = planned_dataset((64, 96), classes=3)
     weights = imported(cipa_file, dataset, tmp_path / "pretrained.pth")
@@ -63,6 +66,7 @@ def test_stock_training_starts_from_imported_weights(cipa_file, planned_dataset,
     assert 0 < max(parameters.values()) < 1.1 * FIRST_STEP
 
 
+@pytest.mark.slow
 def test_seed_and_normalisation(old_vmamba_state_dict, planned_dataset, tmp_path, capsys):
     torch.save({"model": old_vmamba_state_dict}, tmp_path / "vssm.pth")
     dataset = planned_dataset((64, 64), normalization="ZScoreNormalization")
@@ -75,6 +79,30 @@ def test_seed_and_normalisation(old_vmamba_state_dict, planned_dataset, tmp_path
     assert any(map(depends_on_grid, different))
     assert not [name for name in different if name.startswith(("encoder.stages", "encoder.patch"))]
     assert torch.equal(first[PATCH_EMBEDDING_BIAS], old_vmamba_state_dict["patch_embed.proj.bias"])
+
+
+@pytest.mark.slow
+def test_a_model_of_nnunets_starts_training_elsewhere(blank_network, planned_dataset, tmp_path, capsys):
+    """Another patch size, number of classes and normalisation than those it was trained with."""
+    plans, dataset_json = png_plans("Dataset998_Slices", (64, 64)), {"labels": {"background": 0, "tumor": 1}}
+    arguments = {"plans": plans, "configuration": "2d", "fold": 0, "dataset_json": dataset_json}
+    weights = blank_network((64, 64)).state_dict()
+    (tmp_path / "fold_0").mkdir()
+    checkpoint = tmp_path / "fold_0" / "checkpoint_final.pth"
+    torch.save({"network_weights": weights, "trainer_name": "nnUNetTrainerCIPA", "init_args": arguments}, checkpoint)
+    dataset = planned_dataset((64, 96), normalization="ZScoreNormalization", classes=4)
+    fitted = imported(checkpoint.parent, dataset, tmp_path / "file.pth")
+    shown = capsys.readouterr().out
+    assert "CIPA-tiny of nnU-Net's for 64x64" in shown
+    assert "resampled from patch size 64x64 to 64x96" in shown
+    assert "trained on inputs normalised by RGBTo01Normalization, RGBTo01Normalization; the dataset's" in shown
+    load_pretrained_weights(blank_network((64, 96), 4), tmp_path / "file.pth")
+    assert fitted[HEAD].shape[0] == 4
+    assert main(["import_weights", str(checkpoint), "-o", str(tmp_path / "model")]) == 1
+    assert "holds weights of nnU-Net's CIPA already" in capsys.readouterr().err
+    options = ["-d", dataset, "-tr", "nnUNetTrainerCIPA_small_noCRM", "-o", str(tmp_path / "other.pth")]
+    assert main(["import_weights", str(checkpoint), *options]) == 1
+    assert "variant tiny" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

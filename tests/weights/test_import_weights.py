@@ -102,6 +102,7 @@ def float16_error(logits: Tensor) -> Tensor:
     return (spacing / 2 / gaussian.float() + logits.abs() * 2.0**-11) / 4
 
 
+@pytest.mark.slow
 def test_the_network_in_the_folder_gives_the_golden_probabilities(model, cases, golden, blank_network):
     checkpoint = torch.load(model / "fold_0" / "checkpoint_final.pth", weights_only=True)
     network = blank_network((SIZE, SIZE))
@@ -114,6 +115,7 @@ def test_the_network_in_the_folder_gives_the_golden_probabilities(model, cases, 
 
 
 @pytest.mark.parametrize(("case", "number"), [("first", 0), ("second", 1)])
+@pytest.mark.slow
 def test_stock_prediction_gives_the_golden_probabilities(predictions, golden, case, number):
     logits = torch.from_numpy(golden["logits"])[number, 0]
     found, expected = probabilities(predictions, case), torch.sigmoid(logits)
@@ -124,6 +126,7 @@ def test_stock_prediction_gives_the_golden_probabilities(predictions, golden, ca
     assert ((found > 0.5) != (expected > 0.5)).sum() <= 2
 
 
+@pytest.mark.slow
 def test_black_borders_are_cropped_unless_marked(predictions, cases, published_logits):
     """nnU-Net crops rows that are black in both images and centres the rest, unless there is a pixel in the corners."""
     logits = published_logits(cases["bordered"])

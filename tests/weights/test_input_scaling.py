@@ -24,7 +24,7 @@ def test_imagenet_scaling_is_what_torchvision_documents():
     torch.testing.assert_close(scaled, torch.tensor([0.015 / 0.229, 0.044 / 0.224, 0.094 / 0.225]))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.floats(-4, 4, width=32), min_size=16, max_size=16), st.floats(-4, 4, width=32))
 @pytest.mark.parametrize("scaling", [UNSCALED, PUBLISHED], ids=lambda scaling: scaling.name)
 def test_unfolding_is_undone_exactly_but_for_the_rounding_of_the_bias(scaling, values, value):

@@ -11,7 +11,8 @@ from nnunetv2_cipa.weights.layout import our_key
 from nnunetv2_cipa.weights.pretrained import fit_weights
 from nnunetv2_cipa.weights.published import HEAD, PATCH_EMBEDDING, PATCH_EMBEDDING_BIAS
 from nnunetv2_cipa.weights.source import Source
-from nnunetv2_cipa.weights.token_grid import depends_on_grid
+from nnunetv2_cipa.weights.token_grid import depends_on_grid, resample_crm
+from nnunetv2_cipa.weights.trained_model import TrainedModel
 
 
 @pytest.fixture
@@ -25,12 +26,23 @@ def vmamba(golden_weights):
     return Source("VMamba", "tiny", None, encoder, unused=["head.weight"])
 
 
+@pytest.fixture
+def trained(blank_network):
+    """A model of ours for 64x96, PET first, three classes; its weights are numbers drawn."""
+    torch.manual_seed(0)
+    weights = blank_network((64, 96), 3).state_dict()
+    weights = {name: torch.rand(value.shape) if value.is_floating_point() else value for name, value in weights.items()}
+    weights["channel_order"] = torch.tensor([1, 0])
+    return TrainedModel(weights, "tiny", (64, 96), None, unused=["own.weight"])
+
+
 def require_partition(report, network):
     names = [*report.taken, *report.adapted, *report.new]
     assert len(names) == len(set(names))
     assert set(names) == set(network.state_dict())
 
 
+@pytest.mark.slow
 def test_everything_fits_at_the_same_patch_size(cipa, blank_network):
     network = blank_network((128, 128), 4)
     weights, report = fit_weights(cipa, network, divided_by_255=True)
@@ -89,6 +101,7 @@ def test_another_patch_size(cipa, crm, blank_network):
     network.load_state_dict(weights)
 
 
+@pytest.mark.slow
 def test_ablations_leave_weights_unused(cipa, blank_network):
     network = blank_network((128, 128), use_crm=False)
     _, report = fit_weights(cipa, network, divided_by_255=True)
@@ -97,6 +110,7 @@ def test_ablations_leave_weights_unused(cipa, blank_network):
     assert "backbone.cross_mamba (68)" in str(report)
 
 
+@pytest.mark.slow
 def test_another_variant_is_refused(cipa):
     with torch.device("meta"):
         network = CIPA((128, 128), variant="small")
@@ -104,6 +118,40 @@ def test_another_variant_is_refused(cipa):
         fit_weights(cipa, network, divided_by_255=True)
 
 
+@pytest.mark.parametrize("divided_by_255", [True, False])
+def test_a_trained_model_is_taken_as_it_is(trained, blank_network, divided_by_255):
+    network = blank_network((64, 96), 2)
+    weights, summary = fit_weights(trained, network, divided_by_255=divided_by_255)
+    require_partition(summary, network)
+    assert summary.adapted == {}
+    assert set(summary.new) == {"channel_order", HEAD}
+    assert summary.unused == ["channel_order", HEAD, "own.weight"]
+    assert all(torch.equal(weights[name], trained.weights[name]) for name in summary.taken)
+    network.load_state_dict(weights)
+
+
+def test_a_trained_model_at_another_patch_size(trained, blank_network):
+    network = blank_network((128, 32), 5)
+    weights, summary = fit_weights(trained, network, divided_by_255=False)
+    require_partition(summary, network)
+    per_position = {name: value for name, value in trained.weights.items() if depends_on_grid(name)}
+    assert set(summary.adapted) == set(per_position)
+    expected = resample_crm(per_position, (64, 96), (128, 32))
+    assert all(torch.equal(weights[name], value) for name, value in expected.items())
+    network.load_state_dict(weights)
+
+
+def test_a_trained_ablation_leaves_what_it_lacks_new(trained, blank_network):
+    ablated = {name: value for name, value in trained.weights.items() if not name.startswith("crm.")}
+    network = blank_network((128, 128))
+    weights, summary = fit_weights(TrainedModel(ablated, "tiny", None, None, []), network, divided_by_255=False)
+    require_partition(summary, network)
+    initial = network.state_dict()
+    assert all(torch.equal(weights[name], initial[name]) for name in weights if name.startswith("crm."))
+    assert "crm.0 (" in str(summary)
+
+
+@pytest.mark.slow
 def test_nnunet_loads_all_but_the_head(cipa, tmp_path, blank_network):
     """nnU-Net's own loading, which wants every key in the right shape."""
     network = blank_network((96, 64), 3)

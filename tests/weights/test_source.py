@@ -86,7 +86,7 @@ TOKENS = "backbone.cross_mamba.0.channel_weights.mlp.0.weight"
         (_other(TOKENS, 4096), r"has shape \(1024,\) instead of \(4096,\)"),
         (_other("decode_head.output.weight", (5, 96, 1, 1)), r"has shape \(5, 96, 1, 1\) instead of \(1, 96, 1, 1\)"),
         (_other("backbone.vssm.layers.2.blocks.9.norm.weight", 384), r"96 channels and \(2, 2, 10, 2\) blocks"),
-        (_other("encoder.patch_embedding.projection.weight", 3), "weights of nnU-Net's CIPA already"),
+        (_other("encoder.patch_embedding.projection.weight", 3), r"3 channels and \(2, 2, 9, 2\) blocks"),
     ],
 )
 def test_refuses_what_does_not_fit(save, spoil, message):

@@ -23,6 +23,7 @@ def names(folder):
     return sorted(file.name.partition("-")[0] for file in folder.glob("*.whl"))
 
 
+@pytest.mark.slow
 def test_an_offline_machine_can_install_from_the_folder(index, project, collect, tmp_path, capsys, monkeypatch):
     folder = tmp_path / "wheels"
     words = ("--python", "3.12", "--without", "big")
@@ -50,6 +51,7 @@ def test_an_offline_machine_can_install_from_the_folder(index, project, collect,
         assert spoilt.read_bytes() == sound
 
 
+@pytest.mark.slow
 def test_what_cannot_be_found_is_told(index, project, collect, tmp_path, capsys):
     assert collect(project("left", "nowhere>=2")) == 1
     assert "nowhere>=2" in capsys.readouterr().err

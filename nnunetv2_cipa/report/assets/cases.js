@@ -1,5 +1,6 @@
 // Which cases are listed, in which order, and which one is looked at.
 const state = {
+  label: 0, // number of the view: all labels together, or one by itself
   measure: data.measures[0].name,
   model: 0,
   sort: { column: 3, descending: false },
@@ -22,7 +23,7 @@ function spreadOf(number) {
 function cellOf(column, number) {
   if (column === 0) return data.cases.identifier[number];
   if (column === 1) return data.cases.patient[number];
-  if (column === 2) return data.cases.size[number];
+  if (column === 2) return chosen.size[number];
   const model = column - MODEL_COLUMNS;
   return model < data.models.length ? valueOf(state.measure, model, number) : spreadOf(number);
 }
@@ -41,8 +42,8 @@ function sorted(numbers, key, descending) {
 }
 
 function isListed(number) {
-  const { text, class: chosen, least, most } = state.filter;
-  if (chosen !== "" && data.cases.class[number] !== Number(chosen)) return false;
+  const { text, class: group, least, most } = state.filter;
+  if (group !== "" && chosen.class[number] !== Number(group)) return false;
   if (least !== null || most !== null) {
     const value = valueOf(state.measure, state.model, number);
     if (value === null) return false;
@@ -59,7 +60,8 @@ function update() {
   const listed = data.cases.identifier.map((_, number) => number).filter(isListed);
   state.listed = sorted(listed, (number) => cellOf(column, number), descending);
   const value = (number) => valueOf(state.measure, state.model, number);
-  state.ranked = sorted(listed.filter((number) => value(number) !== null), value, !measureNamed(state.measure).higherIsBetter);
+  const loss = (number) => lossOf(measureNamed(state.measure), value(number));
+  state.ranked = sorted(listed.filter((number) => value(number) !== null), loss, true);
   for (const listener of listeners) listener();
 }
 
@@ -72,7 +74,7 @@ function show(number) {
 function rankBy(model, measure) {
   state.model = model;
   state.measure = measure;
-  state.sort = { column: MODEL_COLUMNS + model, descending: !measureNamed(measure).higherIsBetter };
+  state.sort = { column: MODEL_COLUMNS + model, descending: measureNamed(measure).best !== "highest" };
   update();
 }
 

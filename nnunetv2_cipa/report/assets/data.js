@@ -24,44 +24,55 @@ function svgElement(tag, attributes) {
 const modelColour = (model) => `var(--model-${model % MODEL_COLOURS})`;
 const modelDashes = (model) => DASHES[(model + Math.floor(model / MODEL_COLOURS)) % DASHES.length];
 const measureNamed = (name) => data.measures.find((measure) => measure.name === name);
-const valueOf = (measure, model, number) => data.values[measure][model][number];
+const lossOf = ({ best }, value) => (best === "highest" ? -value : best === "zero" ? Math.abs(value) : value);
+let chosen = data.views[0]; // of all labels together, or of one by itself
+const valueOf = (measure, model, number) => chosen.values[measure][model][number];
 
 function shownValue(value, measure) {
   if (value === null) return "–";
   return (measure.isFraction ? 100 * value : value).toLocaleString("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 }
 
-const shownSize = (number) => data.cases.size[number].toLocaleString("en", { maximumFractionDigits: 1 });
+const shownSize = (number) => chosen.size[number].toLocaleString("en", { maximumFractionDigits: 1 });
 
-const pictures = new Map(); // case number -> promise of its picture, the latest asked for last
+const pictures = new Map(); // key of a file -> promise of what it holds, the latest asked for last
 const awaited = new Map();
 
-globalThis.receiveCase = (number, picture) => awaited.get(number)?.(picture);
+globalThis.receiveCase = (key, content) => awaited.get(key)?.(content);
 
-function pictureOf(number) {
-  const known = pictures.get(number) ?? (FOLDER ? loadPicture(number) : parsePicture(number));
-  pictures.delete(number);
-  pictures.set(number, known);
+// A case by its number, or a part of its slices by "number_part".
+function contentOf(key) {
+  const known = pictures.get(key) ?? (FOLDER ? loadContent(key) : parseContent(key));
+  pictures.delete(key);
+  pictures.set(key, known);
   if (pictures.size > KEPT_PICTURES) pictures.delete(pictures.keys().next().value);
   return known;
 }
 
-async function parsePicture(number) {
-  return JSON.parse(byId(`case-${number}`).textContent);
+const pictureOf = (number) => contentOf(String(number));
+
+async function sliceOf(picture, index) {
+  if (picture.slices) return picture.slices[index];
+  const part = await contentOf(`${picture.number}_${Math.floor(index / picture.slicesInFile)}`);
+  return part[index % picture.slicesInFile];
 }
 
-function loadPicture(number) {
+async function parseContent(key) {
+  return JSON.parse(byId(`case-${key}`).textContent);
+}
+
+function loadContent(key) {
   return new Promise((resolve, reject) => {
-    const file = `${FOLDER}/case_${number}.js`;
+    const file = `${FOLDER}/case_${key}.js`;
     const script = element("script", { src: file });
     const done = (settle) => (result) => {
-      awaited.delete(number);
+      awaited.delete(key);
       script.remove();
       settle(result);
     };
-    awaited.set(number, done(resolve));
+    awaited.set(key, done(resolve));
     script.onerror = () => {
-      pictures.delete(number);
+      pictures.delete(key);
       done(reject)(new Error(`${decodeURIComponent(file)} is not there. The folder belongs beside this page.`));
     };
     document.head.append(script);

@@ -18,6 +18,8 @@ const KEYS = {
   End: () => step(Infinity),
   ArrowUp: () => showSlice(view.slice + 1),
   ArrowDown: () => showSlice(view.slice - 1),
+  l: () => stepLesion(1),
+  L: () => stepLesion(-1),
   o: toggleAllOutlines,
   p: () => {
     view.pet = !view.pet;
@@ -48,7 +50,22 @@ function onKey(event) {
 function fillChoices() {
   byId("model").replaceChildren(...data.models.map((name, model) => element("option", { value: model }, name)));
   byId("measure").replaceChildren(...data.measures.map(({ name, title }) => element("option", { value: name }, title)));
-  byId("class").append(...data.classes.map((title, number) => element("option", { value: number }, title)));
+  fillClasses();
+}
+
+function fillClasses() {
+  const titles = chosen.classes.map((title, number) => element("option", { value: number }, title));
+  byId("class").replaceChildren(element("option", { value: "" }, "all"), ...titles);
+}
+
+function chooseLabel(number) {
+  chosen = data.views[number];
+  state.label = number;
+  for (const part of document.querySelectorAll("[data-label]")) part.hidden = Number(part.dataset.label) !== number;
+  fillClasses();
+  readFilters();
+  showLesion(-1);
+  drawProjections();
 }
 
 function connectChoices() {
@@ -67,12 +84,15 @@ function connectChoices() {
   };
   byId("previous-page").onclick = () => turnPage(-ROWS);
   byId("next-page").onclick = () => turnPage(ROWS);
-  byId("difference-quantity")?.addEventListener("change", (event) => {
-    document.querySelectorAll(".difference").forEach((table, index) => {
-      table.hidden = index !== Number(event.target.value);
-    });
-  });
-  if (data.frame) byId("scatter").querySelector("svg").onclick = openDot;
+  for (const card of document.querySelectorAll(".differences")) {
+    card.querySelector(".difference-measure").onchange = (event) => {
+      card.querySelectorAll(".difference").forEach((table, index) => {
+        table.hidden = index !== Number(event.target.value);
+      });
+    };
+  }
+  for (const svg of document.querySelectorAll(".scatter svg")) svg.onclick = openDot;
+  byId("label")?.addEventListener("change", (event) => chooseLabel(Number(event.target.value)));
 }
 
 function connectViewer() {
@@ -82,6 +102,8 @@ function connectViewer() {
   byId("better").onclick = KEYS.ArrowRight;
   byId("best").onclick = KEYS.End;
   byId("slice").oninput = (event) => showSlice(Number(event.target.value));
+  byId("previous-lesion").onclick = KEYS.L;
+  byId("next-lesion").onclick = KEYS.l;
   byId("level").oninput = byId("width").oninput = () => setWindow(Number(byId("level").value), Number(byId("width").value));
   byId("upper").oninput = (event) => {
     view.upper = Number(event.target.value);

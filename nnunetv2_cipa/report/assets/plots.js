@@ -2,12 +2,11 @@
 const NEAR = 12; // pixels of the screen
 
 function nearestDot(event) {
-  const { x, y, sizes, values } = data.frame;
-  const svg = byId("scatter").querySelector("svg");
-  const toScreen = svg.getScreenCTM();
+  const { x, y, sizes, values } = chosen.frame;
+  const toScreen = event.currentTarget.getScreenCTM();
   const [left, right] = sizes.map(Math.log);
   let nearest = { distance: NEAR };
-  data.cases.size.forEach((size, number) => {
+  chosen.size.forEach((size, number) => {
     if (!size) return;
     const across = x[0] + ((Math.log(size) - left) / (right - left)) * (x[1] - x[0]);
     data.models.forEach((_, model) => {

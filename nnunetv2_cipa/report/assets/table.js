@@ -11,7 +11,7 @@ function sortBy(column) {
   const same = state.sort.column === column;
   const model = column - MODEL_COLUMNS;
   const ofModel = model >= 0 && model < data.models.length;
-  const worstFirst = ofModel ? !measureNamed(state.measure).higherIsBetter : column === headings().length - 1;
+  const worstFirst = ofModel ? measureNamed(state.measure).best !== "highest" : column === headings().length - 1;
   if (ofModel) state.model = model;
   state.sort = { column, descending: same ? !state.sort.descending : worstFirst };
   update();

@@ -4,7 +4,7 @@ const HOUNSFIELD_BELOW = -200; // values below it are taken for Hounsfield units
 const ZOOM_STEP = 1.25;
 const MOST_ZOOM = 40;
 
-const view = { picture: null, slice: 0, level: 127.5, width: 255, upper: 255, isUpperChosen: false, ranges: "", box: null, hidden: new Set(), ct: true, pet: true, grey: [] };
+const view = { picture: null, slice: 0, content: null, lesion: -1, level: 127.5, width: 255, upper: 255, isUpperChosen: false, ranges: "", box: null, hidden: new Set(), ct: true, pet: true, grey: [] };
 
 const outlined = () => [REFERENCE, ...data.models.map((name, model) => ({ name, colour: modelColour(model), dashes: modelDashes(model) }))];
 
@@ -20,13 +20,16 @@ async function drawCase() {
     byId("picture").dataset.case = number;
     view.picture = picture;
     view.slice = picture.first;
+    view.lesion = -1;
     view.box = null;
     setRanges(picture);
-    drawSlice();
+    drawProjections();
+    drawLesion();
+    await drawSlice();
     preloadNeighbours();
   } catch (error) {
     if (number !== state.current) return;
-    view.picture = null;
+    view.picture = view.content = null;
     byId("outlines").replaceChildren();
     for (const id of ["ct", "pet"]) byId(id).removeAttribute("href");
     byId("message").textContent = error.message;
@@ -104,40 +107,48 @@ function drawWindows() {
   byId("opacity-value").textContent = view.pet ? `${byId("opacity").value} %` : "off";
 }
 
-function drawSlice() {
-  const { picture } = view;
-  const slice = picture.slices[view.slice];
+async function drawSlice() {
+  const { picture, slice } = view;
+  const content = await sliceOf(picture, slice);
+  if (picture !== view.picture || slice !== view.slice) return; // another one has been asked for since
+  view.content = content;
   const size = { width: picture.width, height: picture.height * picture.pixel };
   ["ct", "pet"].forEach((id, index) => {
     const image = byId(id);
-    if (slice.images[index]) image.setAttribute("href", slice.images[index]);
+    if (content.images[index]) image.setAttribute("href", content.images[index]);
     else image.removeAttribute("href");
     for (const side of ["width", "height"]) image.setAttribute(side, size[side]);
   });
-  view.grey = slice.images.map(greyLevels);
-  byId("slices").hidden = picture.slices.length < 2;
-  Object.assign(byId("slice"), { max: picture.slices.length - 1, value: view.slice });
-  byId("slice-number").textContent = `${view.slice + 1} of ${picture.slices.length} (no. ${slice.number})`;
+  view.grey = content.images.map(greyLevels);
+  byId("slices").hidden = picture.count < 2;
+  Object.assign(byId("slice"), { max: picture.count - 1, value: slice });
+  byId("slice-number").textContent = `${slice + 1} of ${picture.count} (no. ${content.number})`;
   byId("readout").textContent = "";
   drawOutlines();
   drawWindows();
   drawBox();
+  drawPlace();
 }
 
-function drawOutlines() {
-  if (!view.picture) return;
-  const paths = view.picture.slices[view.slice].outlines;
-  const transform = `scale(1 ${view.picture.pixel})`;
-  const drawn = [];
-  paths.forEach((d, index) => {
-    if (view.hidden.has(index) || !d) return;
+function outlinePaths(ofMasks, transform) {
+  return ofMasks.flatMap((d, index) => {
+    if (view.hidden.has(index) || !d) return [];
     const { name, colour, dashes } = outlined()[index];
     const path = svgElement("path", { d, transform, class: "outline", "data-outline": name });
     path.style.setProperty("--colour", colour);
     path.style.setProperty("--dashes", dashes);
-    drawn.push(svgElement("path", { d, transform, class: "halo" }), path);
+    return [svgElement("path", { d, transform, class: "halo" }), path];
   });
+}
+
+function drawOutlines() {
+  if (!view.content) return;
+  const { pixel } = view.picture;
+  const drawn = outlinePaths(view.content.outlines[state.label], `scale(1 ${pixel})`);
+  const lesion = chosenLesion();
+  if (lesion?.slice === view.slice) drawn.push(svgElement("circle", { cx: lesion.x, cy: lesion.y * pixel, r: view.picture.width / 14, class: "ring" }));
   byId("outlines").replaceChildren(...drawn);
+  drawProjectedOutlines();
 }
 
 function drawToggles() {
@@ -174,8 +185,8 @@ function toggleAllOutlines() {
 
 function showSlice(number) {
   if (!view.picture) return;
-  view.slice = Math.min(view.picture.slices.length - 1, Math.max(0, number));
-  drawSlice();
+  view.slice = Math.min(view.picture.count - 1, Math.max(0, number));
+  drawSlice().catch((error) => (byId("message").textContent = error.message));
 }
 
 function drawRank() {

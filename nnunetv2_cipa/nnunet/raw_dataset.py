@@ -1,0 +1,113 @@
+"""A dataset in nnU-Net's raw format: its cases, its labels, and whether these are slices or volumes."""
+
+import contextlib
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nnunetv2_cipa.errors import InputError
+
+
+@dataclass(frozen=True)
+class RawDataset:
+    """What dataset.json and the names of files say.
+
+    Attributes:
+        folder: `nnUNet_raw/DatasetXXX_NAME`.
+        file_ending: with the dot.
+        channels: number of images of a case.
+        foreground: values of the labels, background and ignored ones left out.
+    """
+
+    folder: Path
+    file_ending: str
+    channels: int
+    foreground: tuple[int, ...]
+
+    def training_files(self) -> dict[str, tuple[list[Path], Path]]:
+        """Images, one a channel, and label of each training case: of imagesTr and labelsTr, or as dataset.json says."""
+        from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
+
+        content = _read(self.folder)
+        if "dataset" not in content and not (self.folder / "imagesTr").is_dir():
+            return {}
+        files = get_filenames_of_train_images_and_targets(str(self.folder), content)
+        return {case: ([Path(image) for image in files[case]["images"]], Path(files[case]["label"])) for case in files}
+
+    @property
+    def training_cases(self) -> list[str]:
+        """Case identifiers of the training set, sorted."""
+        return sorted(self.training_files())
+
+    @property
+    def test_cases(self) -> list[str]:
+        """Case identifiers of imagesTs, sorted; none where that is not there."""
+        from nnunetv2.utilities.utils import get_identifiers_from_splitted_dataset_folder
+
+        if not (folder := self.folder / "imagesTs").is_dir():
+            return []
+        return sorted(get_identifiers_from_splitted_dataset_folder(str(folder), self.file_ending))
+
+    @property
+    def unlabelled_test_cases(self) -> list[str]:
+        """Cases of imagesTs that labelsTs lacks."""
+        labels = self.folder / "labelsTs"
+        return [case for case in self.test_cases if not (labels / f"{case}{self.file_ending}").is_file()]
+
+    @property
+    def is_of_slices(self) -> bool:
+        """Whether a case is a picture of two dimensions, as PNG has them, by the reader that nnU-Net chooses."""
+        from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
+
+        return self._reader() is NaturalImage2DIO
+
+    def pixels(self) -> int:
+        """Pixels of a channel of the first training case.
+
+        Raises:
+            InputError: there is none, or it cannot be read.
+        """
+        files = self.training_files()
+        if not files:
+            raise InputError(f"{self.folder / 'imagesTr'} has no images named CASE_0000{self.file_ending}.")
+        first = str(files[min(files)][0][0])
+        try:
+            return int(self._reader()().read_images([first])[0][0].size)
+        except Exception as error:  # each reader raises what its libraries do
+            raise InputError(f"{first} cannot be read: {str(error).strip().splitlines()[-1]}") from error
+
+    def _reader(self) -> type[Any]:
+        from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
+
+        with contextlib.redirect_stdout(io.StringIO()):  # it tells what it has chosen
+            reader: type[Any] = determine_reader_writer_from_dataset_json(_read(self.folder), None)
+        return reader
+
+
+def read_raw_dataset(folder: Path) -> RawDataset:
+    """Read a dataset's dataset.json.
+
+    Raises:
+        InputError: it is not there, or is none of nnU-Net v2.
+    """
+    content = _read(folder)
+    try:
+        labels = {name: value if isinstance(value, list) else [value] for name, value in content["labels"].items()}
+        known = [int(value) for name, values in labels.items() if name != "ignore" for value in values]
+        foreground = tuple(sorted({value for value in known if value != 0}))
+        return RawDataset(folder, str(content["file_ending"]), len(content["channel_names"]), foreground)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{folder / 'dataset.json'} is none of nnU-Net v2's: look at {error}.") from error
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    file = folder / "dataset.json"
+    try:
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise InputError(f"{file} is no JSON file: {error}.") from error
+    return content

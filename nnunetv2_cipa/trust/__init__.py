@@ -1,0 +1,1 @@
+"""How far a prediction can be trusted: an ensemble's disagreement, calibration, and what a score is worth."""

@@ -23,7 +23,7 @@ from typing import Any
 
 import psutil
 
-from nnunetv2_cipa.pipeline.training_step import is_whole
+from nnunetv2_cipa.pipeline.trainings import is_whole
 from nnunetv2_cipa.steps import Ledger
 from nnunetv2_cipa.steps.executor import MARK
 

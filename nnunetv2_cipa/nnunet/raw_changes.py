@@ -107,7 +107,7 @@ def _differing(
     dataset_json = read_planned_json(preprocessed / "dataset.json")
     dataset = infer_dataset_class(str(folder))(str(folder), list(cases))
     preprocessor = configuration.preprocessor_class(verbose=False)
-    differing = {}
+    differing: dict[str, str] = {}
     for case in cases:
         images, label = [str(image) for image in files[case][0]], str(files[case][1])
         with contextlib.redirect_stdout(io.StringIO()):

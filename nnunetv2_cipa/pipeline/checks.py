@@ -18,8 +18,8 @@ from nnunetv2_cipa.steps import Ledger
 from nnunetv2_cipa.submission.sample import SampleSubmission, empty_mask_of, in_order
 
 from .experiment import Experiment
-from .graph import submission_form
 from .preparation import is_planned_already
+from .results import submission_form
 from .workspace import Workspace, count_cases
 
 CHECKPOINTS, LEAST_CHECKPOINT_BYTES = 2, 10**8

@@ -3,7 +3,7 @@ import os
 import pytest
 import torch
 
-from nnunetv2_cipa.pipeline.training_step import TrainingStep, is_whole
+from nnunetv2_cipa.pipeline.trainings import TrainingStep, is_whole
 from nnunetv2_cipa.steps import Output, Writing
 
 COMMAND = ("nnUNetv2_train", "605", "2d", "0")

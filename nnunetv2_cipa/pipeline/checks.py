@@ -104,6 +104,10 @@ def check_sample(dataset: RawDataset, sample: SampleSubmission) -> None:
 
 
 def _check_folders(workspace: Workspace) -> None:
+    if workspace.source.converter and workspace.source.folder in (workspace.folder, *workspace.folder.parents):
+        raise InputError(
+            f"{workspace.folder} lies in the data that are to be converted. Choose another folder with -o."
+        )
     converted = [workspace.raw] if workspace.source.converter else []
     for folder in (workspace.folder, workspace.preprocessed, workspace.results, *converted):
         place = _existing(folder)

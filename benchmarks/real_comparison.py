@@ -26,7 +26,8 @@ from nnunetv2_cipa.files import new_folder
 from nnunetv2_cipa.nnunet.normalizations import Normalization
 from nnunetv2_cipa.nnunet.patients import patient_folds
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, read_planned_json
-from nnunetv2_cipa.pipeline import experiment, graph, preparation
+from nnunetv2_cipa.pipeline import experiment, preparation
+from nnunetv2_cipa.pipeline.results import page_of
 from nnunetv2_cipa.pipeline.training_step import TrainingStep
 from nnunetv2_cipa.pipeline.workspace import Workspace, count_cases, few_cores, find_source, stock_command
 from nnunetv2_cipa.steps import LocalExecutor, Output, Runner, Step, Writing, locked
@@ -169,7 +170,7 @@ def results(workspace: Workspace, cases: Path, folds: Sequence[int], trained: Se
     needs = tuple(step.name for step in (*trained, *thresholds))
     output = Output((comparison,), Writing.BESIDE)
     compare = Step("compare", command, ("-device", workspace.device, *processes), needs, output=output)
-    return [*thresholds, compare, graph.page_of(comparison, workspace.folder / "report.html")]
+    return [*thresholds, compare, page_of(comparison, workspace.folder / "report.html")]
 
 
 def write_json(path: Path, content: Any) -> None:  # noqa: ANN401 - whatever JSON can hold

@@ -18,8 +18,8 @@ from nnunetv2_cipa.steps import Ledger
 from nnunetv2_cipa.submission.sample import SampleSubmission, empty_mask_of, in_order
 
 from .experiment import Experiment
-from .graph import submission_form
 from .preparation import is_planned_already
+from .results import submission_form
 from .workspace import Workspace, count_cases
 
 CHECKPOINTS, LEAST_CHECKPOINT_BYTES = 2, 10**8
@@ -106,6 +106,10 @@ def check_sample(dataset: RawDataset, sample: SampleSubmission) -> None:
 
 
 def _check_folders(workspace: Workspace) -> None:
+    if workspace.source.converter and workspace.source.folder in (workspace.folder, *workspace.folder.parents):
+        raise InputError(
+            f"{workspace.folder} lies in the data that are to be converted. Choose another folder with -o."
+        )
     converted = [workspace.raw] if workspace.source.converter else []
     for folder in (workspace.folder, workspace.preprocessed, workspace.results, *converted):
         place = _existing(folder)

@@ -11,9 +11,10 @@ from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.evaluation.evaluation import Evaluation, read_evaluation
 from nnunetv2_cipa.steps import Ledger, Output, Step
 
+from .claim import CLAIM
 from .experiment import Experiment
 from .overlay import draw_overlay
-from .run import CLAIM, run_pipeline
+from .run import run_pipeline
 from .workspace import open_workspace, our_command, source_to_convert
 
 EXPERIMENT = Experiment(trainers=("nnUNetTrainerCIPA_demo", "nnUNetTrainer_demo"), folds=(0,))

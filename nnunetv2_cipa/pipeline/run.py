@@ -1,6 +1,5 @@
 """`nnUNetv2_cipa run`: from a folder to the best model, its predictions, a comparison, a report and a submission."""
 
-import json
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
@@ -26,6 +25,7 @@ from nnunetv2_cipa.training.planned import TRAIN_UNTIL
 
 from . import graph
 from .checks import check, check_test_set, doubts
+from .claim import claim, refuse_foreign
 from .estimate import print_estimates
 from .experiment import (
     BestModel,
@@ -37,6 +37,7 @@ from .experiment import (
     read_best_model,
 )
 from .trainers import existing, planned
+from .trainings import selection
 from .workspace import Workspace, count_cases, find_source, open_workspace
 
 TRAINERS = ("nnUNetTrainerCIPA", "nnUNetTrainer")
@@ -44,10 +45,6 @@ TRAINERS_HELP = (
     "on the plan that fits CIPA; or TRAINER__PLANS, such as nnUNetTrainer__nnUNetResEncUNetMPlans, on one of nnU-Net's "
     "residual encoder presets (default: %(default)s)"
 )
-CLAIM = "run.json"
-VERSION = 2
-"""Of what a run's folder means; until 1, seed 0 was a training without seed."""
-
 SECONDS_TO_STOP = 60.0
 """At the end of a time budget: a step has ten seconds to end itself, and a busy machine takes longer."""
 
@@ -127,6 +124,7 @@ def run(arguments: Namespace) -> None:
     """Run every step that is not done yet, and say what came of it; or, with --dry-run, what is to be done."""
     workspace = open_workspace(arguments.o.resolve(), find_source(arguments.i, arguments.d), arguments.device)
     experiment, placement = _experiment(arguments, workspace), placement_from(arguments)
+    refuse_foreign(workspace)
     check(workspace, experiment)
     check_test_set(workspace)
     for doubt in doubts(workspace, experiment):
@@ -192,9 +190,9 @@ def run_pipeline(
         StoppedBySignal: SIGTERM or SIGINT came.
         TimeIsUp: the deadline came.
     """
-    _refuse_foreign(workspace)
+    refuse_foreign(workspace)
     with locked(workspace.folder):
-        _claim(workspace)
+        claim(workspace)
         executor = placement.executor(workspace.folder)
         runner = Runner(workspace.folder, workspace.environment, executor, deadline=deadline)
         runner.run(before)
@@ -223,46 +221,8 @@ def _time_budget(workspace: Workspace, experiment: Experiment, deadline: float, 
             "or choose another folder with -o."
         )
     cases = count_cases(workspace)
-    after = [graph.selection(workspace, experiment, cases), *graph.result_stage(workspace, experiment, cases)]
+    after = [selection(workspace, experiment, cases), *graph.result_stage(workspace, experiment, cases)]
     return TimeBudget(deadline, times, [step.work for step in after], capacity)
-
-
-def _refuse_foreign(workspace: Workspace) -> None:
-    """Leave folders alone that hold something else, or a run with other data.
-
-    Raises:
-        InputError: it is such a folder.
-    """
-    folder = workspace.folder
-    present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if CLAIM in present:
-        before = json.loads((folder / CLAIM).read_text(encoding="utf-8"))
-        settings = _settings(workspace)
-        if any(before.get(name) != settings[name] for name in ("data", "dataset")):
-            raise InputError(
-                f"{folder} holds a run with {before['data']} as {before['dataset']}. Choose another folder with -o."
-            )
-        if before.get("version") != VERSION:
-            raise InputError(
-                f"{folder} holds a run of an earlier version, where seed 0 was a training without seed. Choose another "
-                "folder with -o, or finish it with the version that began it."
-            )
-    elif others := present - {".lock", f"{CLAIM}.unfinished"}:
-        raise InputError(
-            f"{folder} is neither empty nor an earlier run: it holds {', '.join(sorted(others)[:3])}. "
-            "Choose another folder with -o."
-        )
-
-
-def _claim(workspace: Workspace) -> None:
-    """Write down whose folder it is."""
-    unfinished = workspace.folder / f"{CLAIM}.unfinished"
-    unfinished.write_text(json.dumps(_settings(workspace)), encoding="utf-8")
-    unfinished.replace(workspace.folder / CLAIM)
-
-
-def _settings(workspace: Workspace) -> dict[str, str | int]:
-    return {"data": str(workspace.source.folder), "dataset": workspace.source.dataset, "version": VERSION}
 
 
 def _print_result(workspace: Workspace, best: BestModel) -> None:

@@ -152,6 +152,12 @@ def test_folders_must_be_possible_and_writable(workspace, monkeypatch):
         check(workspace, EXPERIMENT)
 
 
+def test_a_run_does_not_work_in_its_own_data(workspace):
+    inside = replace(workspace, folder=workspace.source.folder / "work")
+    with pytest.raises(InputError, match="lies in the data that are to be converted"):
+        check(inside, EXPERIMENT)
+
+
 def test_a_disk_without_room_for_the_checkpoints_is_refused(workspace, raw, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda path: Mock(free=300_000_000))
     check(workspace, EXPERIMENT)

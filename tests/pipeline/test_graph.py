@@ -5,6 +5,8 @@ import pytest
 
 from nnunetv2_cipa.pipeline import graph
 from nnunetv2_cipa.pipeline.experiment import BestModel, Experiment, Model
+from nnunetv2_cipa.pipeline.results import page_of
+from nnunetv2_cipa.pipeline.trainings import validation_cases
 from nnunetv2_cipa.pipeline.workspace import count_cases as cases
 from nnunetv2_cipa.steps import DoneSteps, LocalExecutor, Runner, Writing
 from nnunetv2_cipa.submission import SampleSubmission
@@ -142,7 +144,7 @@ def test_a_report_can_have_its_cases_in_a_folder_next_to_it(tmp_path):
     page, files = tmp_path / "report.html", tmp_path / "report_files"
     write = "import sys; from pathlib import Path; page = Path(sys.argv[1]); page.touch()"
     write += "; page.with_name('report_files').mkdir(exist_ok=True)"
-    step = replace(graph.page_of(tmp_path, page), command=(sys.executable, "-c", write, str(page)), needs=())
+    step = replace(page_of(tmp_path, page), command=(sys.executable, "-c", write, str(page)), needs=())
     Runner(tmp_path, {}, LocalExecutor()).run([step])
     page.unlink()
     Runner(tmp_path, {}, LocalExecutor()).run([step])
@@ -190,10 +192,10 @@ def test_every_command_model_and_pair_has_libraries_to_load(with_labels, seeds, 
 
 
 def test_a_fold_is_validated_on_its_own_cases(workspace):
-    assert graph.validation_cases(workspace, EXPERIMENT, CASES) == {0: 2, 1: 2}
+    assert validation_cases(workspace, EXPERIMENT, CASES) == {0: 2, 1: 2}
     workspace.preprocessed.mkdir(parents=True)
     (workspace.preprocessed / "splits_final.json").write_text('[{"train": ["b"], "val": ["a", "c", "d"]}]')
-    assert graph.validation_cases(workspace, EXPERIMENT, CASES) == {0: 3, 1: 0}
+    assert validation_cases(workspace, EXPERIMENT, CASES) == {0: 3, 1: 0}
 
 
 def test_nnunet_chooses_among_presets_too(workspace):

@@ -16,8 +16,9 @@ from nnunetv2_cipa.cli import main
 from nnunetv2_cipa.cluster.placement import Placement
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.phantom import make_phantom
+from nnunetv2_cipa.pipeline.claim import VERSION
 from nnunetv2_cipa.pipeline.experiment import Experiment, Model
-from nnunetv2_cipa.pipeline.run import VERSION, run_pipeline
+from nnunetv2_cipa.pipeline.run import run_pipeline
 from nnunetv2_cipa.steps import Ledger, locked
 from nnunetv2_cipa.submission import read_sample
 from nnunetv2_cipa.training.planned import TRAIN_UNTIL

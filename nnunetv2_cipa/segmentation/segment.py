@@ -149,7 +149,7 @@ def segment_study(case: StudyCase, folder: Path, task: Task, *, overwrite: bool 
             write_segmentation(
                 new / "segmentation.dcm", label, slices, task.model.class_names, Algorithm(task.model.name)
             )
-        quantities = quantify(volumes.pet, label)
+        quantities = _quantities(volumes.pet, label)
         text = json.dumps(quantities, indent=1, allow_nan=False)
         (new / "quantities.json").write_text(f"{text}\n", encoding="utf-8")
         draw_study(new / "preview.png", placed.ct, placed.pet, label, case.name)
@@ -169,6 +169,13 @@ def segment_study(case: StudyCase, folder: Path, task: Task, *, overwrite: bool 
     print(f"    {prediction.effort}; {record['seconds']:.0f} s")
     for warning in record["warnings"]:
         print(f"    WARNING: {warning}")
+
+
+def _quantities(pet: sitk.Image, label: sitk.Image) -> dict[str, Any]:
+    """What the command quantify writes: all classes together and, where there are several, each beside."""
+    numbers = [int(number) for number in np.unique(sitk.GetArrayViewFromImage(label)) if number]
+    each = {str(number): quantify(pet, label == number) for number in numbers}
+    return {**quantify(pet, label), **({"labels": each} if len(each) > 1 else {})}
 
 
 def _cases(arguments: Namespace) -> tuple[list[StudyCase], list[str]]:

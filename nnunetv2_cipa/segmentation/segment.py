@@ -6,8 +6,10 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
+import numpy as np
+import SimpleITK as sitk  # noqa: N813
 import torch
 
 from nnunetv2_cipa.dataset_conversion.petct_layouts import Options, find_studies

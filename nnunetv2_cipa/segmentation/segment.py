@@ -176,7 +176,8 @@ def segment_study(case: StudyCase, folder: Path, task: Task, *, overwrite: bool 
 def _quantities(pet: sitk.Image, label: sitk.Image) -> dict[str, Any]:
     """What the command quantify writes: all classes together and, where there are several, each beside."""
     numbers = [int(number) for number in np.unique(sitk.GetArrayViewFromImage(label)) if number]
-    each = {str(number): quantify(pet, label == number) for number in numbers}
+    found = {number: quantify(pet, label == number) for number in numbers}
+    each = {str(number): {"lesions": one["lesions"], "total": one["total"]} for number, one in found.items()}
     return {**quantify(pet, label), **({"labels": each} if len(each) > 1 else {})}
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.normalizations import Normalization
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Converter:
         dataset_id: By default.
         recognizes: Whether a folder has the layout; looks at names only.
         count: What a folder of the layout holds; raises InputError where that cannot be converted.
+        normalization: Of plans for its datasets, where nobody has chosen one.
     """
 
     command: str
@@ -41,6 +43,7 @@ class Converter:
     dataset_id: int
     recognizes: Callable[[Path], bool]
     count: Callable[[Path], CaseCounts]
+    normalization: Normalization = "stock"
 
 
 def converter_for(folder: Path) -> Converter:
@@ -86,6 +89,6 @@ def _count_petct(folder: Path) -> CaseCounts:
 
 CONVERTERS: tuple[Converter, ...] = (
     Converter("convert_PCLT20K", "PCLT20K", 605, _is_pclt20k, _count_pclt20k),
-    Converter("convert_PETCT", "PETCT", 606, _is_petct, _count_petct),
+    Converter("convert_PETCT", "PETCT", 606, _is_petct, _count_petct, normalization="dataset"),
 )
 """In the order in which they are asked. Their modules are imported when they are."""

@@ -1,7 +1,8 @@
 """Normalisations of a plan by the names of our commands, and what nnU-Net calls them."""
 
 from argparse import ArgumentParser
-from typing import Literal, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
 
 from .plans import DIVISION_BY_255
 
@@ -24,13 +25,20 @@ CHANNEL_NAMES: dict[Normalization, tuple[str, str]] = {
 _EARLIER_NAMES = {"fixed": "divide_by_255"}
 
 
-def add_normalization_argument(parser: ArgumentParser) -> None:
-    """Declare the normalisation of a command that plans or converts."""
+def default_normalization(dataset_json: Mapping[str, Any]) -> Normalization:
+    """That of a plan where nobody has chosen one: PET in SUV keeps its scale, anything else is nnU-Net's choice."""
+    return "dataset" if dataset_json.get("pet_unit") == "SUV" else "stock"
+
+
+def add_normalization_argument(parser: ArgumentParser, *, default: Normalization | None = "stock") -> None:
+    """Declare the normalisation of a command that plans or converts; the default None is left to the data."""
+    shown = "dataset for PET in SUV, else stock" if default is None else default
     parser.add_argument(
         "--normalization",
         type=lambda text: _EARLIER_NAMES.get(text, text),
         choices=get_args(Normalization),
-        default="stock",
+        default=default,
         help="stock: nnU-Net's choice; dataset: PET as nnU-Net does CT, clipped and z-scored by the foreground of the "
-        "whole data set; divide_by_255, formerly fixed: 8-bit images divided by 255 (default: %(default)s)",
+        "whole data set; divide_by_255, formerly fixed: 8-bit images divided by 255 "
+        f"(default: {shown})",
     )

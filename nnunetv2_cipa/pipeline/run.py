@@ -14,7 +14,8 @@ from nnunetv2_cipa.cluster.placement import HERE, Placement, add_cluster_argumen
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.nnunet.fold_checks import number_of_folds, training_patients
 from nnunetv2_cipa.nnunet.folds import NUM_FOLDS
-from nnunetv2_cipa.nnunet.normalizations import add_normalization_argument
+from nnunetv2_cipa.nnunet.normalizations import Normalization, add_normalization_argument, default_normalization
+from nnunetv2_cipa.nnunet.plans import read_planned_json
 from nnunetv2_cipa.postprocessing.search import tunable_measures
 from nnunetv2_cipa.steps import Ledger, Runner, Step, locked
 from nnunetv2_cipa.submission import read_sample
@@ -71,7 +72,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="TIME",
         help="such as 9h, from each start: epochs are planned to end in time, and the run stops then in any case",
     )
-    add_normalization_argument(parser)
+    add_normalization_argument(parser, default=None)
     parser.add_argument(
         "-d", type=int, metavar="ID", help="number for data to be converted (default: the converter's, such as 605)"
     )
@@ -148,7 +149,7 @@ def _experiment(arguments: Namespace, workspace: Workspace) -> Experiment:
     return Experiment(
         trainers,
         tuple(sorted(set(folds))),
-        arguments.normalization,
+        arguments.normalization or _default_normalization(workspace),
         distinct_seeds(arguments.seeds),
         tuple(sorted(set(arguments.l))),
         patients,
@@ -157,6 +158,13 @@ def _experiment(arguments: Namespace, workspace: Workspace) -> Experiment:
         arguments.members,
         arguments.tune,
     )
+
+
+def _default_normalization(workspace: Workspace) -> Normalization:
+    converter = workspace.source.converter
+    if converter is None or workspace.is_converted:
+        return default_normalization(read_planned_json(workspace.raw / "dataset.json"))
+    return converter.normalization
 
 
 def _number_of_folds(workspace: Workspace, patients_file: Path | None) -> int:

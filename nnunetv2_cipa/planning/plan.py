@@ -19,7 +19,7 @@ from nnunetv2_cipa.network import VARIANTS
 from nnunetv2_cipa.nnunet.fold_checks import mixed_folds, training_patients
 from nnunetv2_cipa.nnunet.folders import dataset_folder, root_folder
 from nnunetv2_cipa.nnunet.folds import check_folds
-from nnunetv2_cipa.nnunet.normalizations import add_normalization_argument
+from nnunetv2_cipa.nnunet.normalizations import add_normalization_argument, default_normalization
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS, STOCK_PLANS, read_planned_json, write_plans
 from nnunetv2_cipa.nnunet.raw_changes import refuse_outdated
 from nnunetv2_cipa.nnunet.trainers import find_trainer
@@ -54,7 +54,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "-f", nargs="+", type=int, default=[0, 1, 2, 3, 4], metavar="FOLD", help="folds to be trained (default: 0 to 4)"
     )
     add_seeds_argument(parser)
-    add_normalization_argument(parser)
+    add_normalization_argument(parser, default=None)
     parser.add_argument(
         "--time-budget",
         type=duration_argument,
@@ -102,11 +102,13 @@ def run(arguments: Namespace) -> None:
         refuse_outdated(raw, folder, arguments.p)
     stock = read_planned_json(folder / f"{arguments.p}.json")
     plans = fitted_plans(stock, arguments.overwrite_plans_name, arguments.tr, arguments.device)
+    dataset_json = read_planned_json(folder / "dataset.json")
     if "variant" in plans["cipa"]:
         intensities = stock["foreground_intensity_properties_per_channel"]
-        for doubt in modality_channels(read_planned_json(folder / "dataset.json"), intensities).doubts:
+        for doubt in modality_channels(dataset_json, intensities).doubts:
             print(f"WARNING: {doubt}")
-    plans = normalized(plans, arguments.normalization, CONFIGURATION_2D)
+    normalization = arguments.normalization or default_normalization(dataset_json)
+    plans = normalized(plans, normalization, CONFIGURATION_2D)
     write_plans(target, plans, overwrite=True)
     if _data_identifier(plans) != _data_identifier(stock):
         _preprocess(folder, plans["plans_name"], arguments.np)

@@ -6,8 +6,10 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
+import numpy as np
+import SimpleITK as sitk  # noqa: N813
 import torch
 
 from nnunetv2_cipa.dataset_conversion.petct_layouts import Options, find_studies
@@ -149,7 +151,7 @@ def segment_study(case: StudyCase, folder: Path, task: Task, *, overwrite: bool 
             write_segmentation(
                 new / "segmentation.dcm", label, slices, task.model.class_names, Algorithm(task.model.name)
             )
-        quantities = quantify(volumes.pet, label)
+        quantities = _quantities(volumes.pet, label)
         text = json.dumps(quantities, indent=1, allow_nan=False)
         (new / "quantities.json").write_text(f"{text}\n", encoding="utf-8")
         draw_study(new / "preview.png", placed.ct, placed.pet, label, case.name)
@@ -169,6 +171,14 @@ def segment_study(case: StudyCase, folder: Path, task: Task, *, overwrite: bool 
     print(f"    {prediction.effort}; {record['seconds']:.0f} s")
     for warning in record["warnings"]:
         print(f"    WARNING: {warning}")
+
+
+def _quantities(pet: sitk.Image, label: sitk.Image) -> dict[str, Any]:
+    """What the command quantify writes: all classes together and, where there are several, each beside."""
+    numbers = [int(number) for number in np.unique(sitk.GetArrayViewFromImage(label)) if number]
+    found = {number: quantify(pet, label == number) for number in numbers}
+    each = {str(number): {"lesions": one["lesions"], "total": one["total"]} for number, one in found.items()}
+    return {**quantify(pet, label), **({"labels": each} if len(each) > 1 else {})}
 
 
 def _cases(arguments: Namespace) -> tuple[list[StudyCase], list[str]]:

@@ -212,3 +212,15 @@ def test_a_step_more_changes_budget_and_estimate(preprocessed, monkeypatch):
     experiment = Experiment(("nnUNetTrainer",), (0,))
     steps = [step for stage in graph.stages(workspace, experiment, DoneSteps(preprocessed)) for step in stage]
     assert steps[-1] == more
+
+
+@pytest.mark.parametrize(
+    ("words", "pet"), [((), "CTNormalization"), (("--normalization", "stock"), "ZScoreNormalization")]
+)
+def test_pet_in_suv_keeps_its_scale_unless_stock_is_chosen(preprocessed, monkeypatch, capsys, words, pet):
+    names = {"channel_names": {"0": "CT", "1": "PET"}, "pet_unit": "SUV"}
+    (preprocessed / "dataset.json").write_text(json.dumps(names))
+    monkeypatch.setattr(plan, "_preprocess", lambda *arguments: None)
+    run(*words)
+    assert made(preprocessed)["configurations"]["2d"]["normalization_schemes"] == ["CTNormalization", pet]
+    assert f"normalisation CTNormalization, {pet}" in capsys.readouterr().out

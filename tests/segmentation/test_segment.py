@@ -169,3 +169,14 @@ def test_wrong_arguments_are_told(nifti, model_folder, tmp_path, capsys):
     assert segment("-i", nifti, "-m", model, "-o", tmp_path / "out", "--folds", "7") == 1
     assert segment("-i", nifti, "-m", model, "-o", tmp_path / "out", "--time-limit", "soon") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_quantities_are_those_of_the_command_quantify(nifti, tmp_path):
+    from nnunetv2_cipa.segmentation.segment import _quantities
+
+    pet = sitk.ReadImage(str(nifti / "0001" / "SUV.nii.gz"))
+    mask = sitk.Cast(pet > 2, sitk.sitkUInt8) + sitk.Cast(pet > 4, sitk.sitkUInt8)
+    sitk.WriteImage(mask, str(tmp_path / "mask.nii.gz"))
+    files = ("-pet", nifti / "0001" / "SUV.nii.gz", "-seg", tmp_path / "mask.nii.gz", "-o", tmp_path / "q.json")
+    assert main(["quantify", *map(str, files)]) == 0
+    assert json.loads((tmp_path / "q.json").read_text()) == _quantities(pet, mask)

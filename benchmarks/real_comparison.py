@@ -92,8 +92,8 @@ MODELS = {
         Model("U-Net", U_NET, "dataset"),
         Model("ResEnc-M", U_NET, "dataset", preset=True),
         Model("CIPA", CIPA),
-        Model("U-Net in CIPA's time", U_NET, "dataset", equal_time=True),
-        Model("ResEnc-M in CIPA's time", U_NET, "dataset", preset=True, equal_time=True),
+        Model("U-Net in equal time", U_NET, "dataset", equal_time=True),
+        Model("ResEnc-M in equal time", U_NET, "dataset", preset=True, equal_time=True),
     ),
 }
 PRESET = "nnUNetResEncUNetMPlans"

@@ -1,15 +1,21 @@
-"""Compare U-Net, CIPA, its ablations and two PET thresholds on real data, all patients, by cross-validation.
+"""Compare networks and two PET thresholds on real data, all patients, by cross-validation.
 
 `python benchmarks/real_comparison.py -i sts_pclt20k -o FOLDER --epochs 30` takes a folder in PCLT20K's layout, deals
-all its patients out to three folds, and trains six models on each for equally many iterations of equally many images:
-U-Net, CIPA, CIPA without CRM and without DCIM with nnU-Net's own normalisation, and U-Net and CIPA with 8-bit images
-divided by 255. Their validation cases, with SUV > 2.5 and 41 % of the patient's maximum beside, are then compared
-(`comparison/`) and shown (`report.html`). Killed and started again, it goes on; the folds come one after the other, so
-`--folds 0` compares what the first one gave.
+all its patients out to three folds, and trains models on each for equally many iterations of equally many images:
+
+- `--models ablations`: U-Net, CIPA, CIPA without CRM and without DCIM with nnU-Net's own normalisation, and U-Net and
+  CIPA with 8-bit images divided by 255.
+- `--models baselines`: U-Net and nnU-Net's residual encoder preset M with PET normalised by the whole data set, and
+  CIPA; then the first two again for as long as CIPA's epochs took.
+
+Their validation cases, with SUV > 2.5 and 41 % of the patient's maximum beside, are then compared (`comparison/`) and
+shown (`report.html`). Killed and started again, it goes on; the folds come one after the other, so `--folds 0` compares
+what the first one gave.
 """
 
 import argparse
 import json
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -30,11 +36,10 @@ from nnunetv2_cipa.pipeline import experiment, preparation
 from nnunetv2_cipa.pipeline.results import page_of
 from nnunetv2_cipa.pipeline.training_step import TrainingStep
 from nnunetv2_cipa.pipeline.workspace import Workspace, count_cases, few_cores, find_source, stock_command
-from nnunetv2_cipa.steps import LocalExecutor, Output, Runner, Step, Writing, locked
+from nnunetv2_cipa.steps import Ledger, LocalExecutor, Output, Runner, Step, Writing, locked
 from nnunetv2_cipa.timing.work import Schedule, Training
 
 NUM_FOLDS = 3
-NORMALIZATIONS: tuple[Normalization, ...] = ("stock", "divide_by_255")
 TRAINERS = Path(__file__).with_name("trainers")
 THRESHOLDS = {"PET SUV 2.5": ("--suv", "2.5"), "PET 41 percent": ("--fraction", "0.41")}
 
@@ -46,11 +51,27 @@ class Model:
     name: str
     trainer: str
     normalization: Normalization = "stock"
+    preset: bool = False
+    equal_time: bool = False
+
+    @property
+    def fitted(self) -> str:
+        """Name of the plans that its own are made of: those that fit CIPA, or the preset's, normalised so."""
+        return f"Fitted{self._kind}Plans"
 
     @property
     def plans(self) -> str:
         """Name of its plans."""
-        return f"Comparison{self.normalization.capitalize()}Plans"
+        return f"Comparison{self._kind}{'Time' * self.equal_time}Plans"
+
+    @property
+    def _kind(self) -> str:
+        return f"{self.normalization.capitalize()}{'ResEncM' * self.preset}"
+
+    @property
+    def step(self) -> str:
+        """Of its training, without the fold."""
+        return f"train_{self.name.replace(' ', '_')}"
 
     @property
     def folder(self) -> str:
@@ -58,14 +79,26 @@ class Model:
         return experiment.Model(self.trainer, self.plans).folder_name
 
 
-MODELS = (
-    Model("U-Net", "nnUNetTrainer_compared"),
-    Model("CIPA", "nnUNetTrainerCIPA_compared"),
-    Model("CIPA without CRM", "nnUNetTrainerCIPA_noCRM_compared"),
-    Model("CIPA without DCIM", "nnUNetTrainerCIPA_noDCIM_compared"),
-    Model("U-Net fixed", "nnUNetTrainer_compared", "divide_by_255"),
-    Model("CIPA fixed", "nnUNetTrainerCIPA_compared", "divide_by_255"),
-)
+U_NET, CIPA = "nnUNetTrainer_compared", "nnUNetTrainerCIPA_compared"
+MODELS = {
+    "ablations": (
+        Model("U-Net", U_NET),
+        Model("CIPA", CIPA),
+        Model("CIPA without CRM", "nnUNetTrainerCIPA_noCRM_compared"),
+        Model("CIPA without DCIM", "nnUNetTrainerCIPA_noDCIM_compared"),
+        Model("U-Net by 255", U_NET, "divide_by_255"),
+        Model("CIPA by 255", CIPA, "divide_by_255"),
+    ),
+    "baselines": (
+        Model("U-Net", U_NET, "dataset"),
+        Model("ResEnc-M", U_NET, "dataset", preset=True),
+        Model("CIPA", CIPA),
+        Model("U-Net in equal time", U_NET, "dataset", equal_time=True),
+        Model("ResEnc-M in equal time", U_NET, "dataset", preset=True, equal_time=True),
+    ),
+}
+PRESET = "nnUNetResEncUNetMPlans"
+_EPOCH_TIME = re.compile(r"Epoch time: ([\d.]+) s")
 
 
 def data_of_all_patients(source: Path, folder: Path) -> list[SliceFiles]:
@@ -82,55 +115,74 @@ def data_of_all_patients(source: Path, folder: Path) -> list[SliceFiles]:
     return slices
 
 
-def conversion_and_planning(workspace: Workspace) -> tuple[Step, list[Step]]:
-    """The conversion, and the plans for both normalisations; the folds are written between."""
+def conversion_and_planning(workspace: Workspace, models: Sequence[Model]) -> tuple[Step, list[Step]]:
+    """The conversion, and the plans for the models; the folds are written between."""
     cases = count_cases(workspace)
     (convert,), plan = preparation.conversion(workspace, cases), preparation.planning(workspace, cases)
     command = (stock_command("nnUNetv2_cipa"), "plan", "-d", str(workspace.source.dataset_id))
+    presets = experiment.Experiment(tuple(f"{U_NET}__{PRESET}" for model in models if model.preset)[:1], ())
+    planned = preparation.presets(workspace, presets, Ledger(workspace.folder / "steps.jsonl"), ("plan",))
     fits = []
-    for normalization in NORMALIZATIONS:
-        name, preprocessed = fitted_plans(normalization), workspace.preprocessed
-        plans_file = preprocessed / f"{name}.json"
+    for model in {model.fitted: model for model in models}.values():
+        preprocessed = workspace.preprocessed
+        plans_file = preprocessed / f"{model.fitted}.json"
+        network = ("-p", PRESET, "-tr", "nnUNetTrainer") if model.preset else ("-tr", "nnUNetTrainerCIPA")
         fit = Step(
-            f"plan_{normalization}",
-            (*command, "--normalization", normalization, "-overwrite_plans_name", name, "-tr", "nnUNetTrainerCIPA"),
+            f"plan_{model.fitted}",
+            (*command, "--normalization", model.normalization, "-overwrite_plans_name", model.fitted, *network),
             ("-device", workspace.device, *(("-np", "1") if few_cores() else ())),
-            needs=("plan",),
-            output=Output((plans_file, preprocessed / f"{name}_{CONFIGURATION_2D}"), proof=(plans_file,)),
+            needs=(preparation.plans_step(PRESET) if model.preset else "plan",),
+            output=Output((plans_file, preprocessed / f"{model.fitted}_{CONFIGURATION_2D}"), proof=(plans_file,)),
         )
         fits.append(fit)
     proof = (workspace.raw / "imagesTr", workspace.raw / "labelsTr")
-    return replace(convert, output=replace(convert.output, proof=proof)), [plan, *fits]
-
-
-def fitted_plans(normalization: Normalization) -> str:
-    """Name of the plans that fit CIPA, of which the comparison's are made."""
-    return f"Fitted{normalization.capitalize()}Plans"
+    return replace(convert, output=replace(convert.output, proof=proof)), [plan, *planned, *fits]
 
 
 def write_plans(workspace: Workspace, model: Model, schedule: Schedule, images: dict[str, Any]) -> None:
     """Give a model's plans the comparison's schedule, and the batch and patch size in `images`."""
-    plans = read_planned_json(workspace.preprocessed / f"{fitted_plans(model.normalization)}.json")
+    plans = read_planned_json(workspace.preprocessed / f"{model.fitted}.json")
     plans["plans_name"] = model.plans
     plans["configurations"][CONFIGURATION_2D] |= {**schedule.content(), **images}
     write_json(workspace.preprocessed / f"{model.plans}.json", plans)
 
 
-def trainings(workspace: Workspace, folds: Sequence[int], epochs: int) -> list[TrainingStep]:
+def epochs_in_time_of_cipa(
+    workspace: Workspace, models: Sequence[Model], folds: Sequence[int], epochs: int
+) -> list[int]:
+    """How many epochs each model can have in the time of CIPA's, by the times of those it has had.
+
+    They are written down, so that a benchmark that goes on keeps them.
+    """
+    file = workspace.folder / "equal_time.json"
+    if not file.exists():
+        write_json(file, {step: _seconds(workspace, step, folds) for step in {model.step for model in models}})
+    seconds = json.loads(file.read_text(encoding="utf-8"))
+    cipa = seconds[next(model.step for model in models if model.trainer == CIPA)]
+    return [round(epochs * cipa / seconds[model.step]) for model in models]
+
+
+def _seconds(workspace: Workspace, step: str, folds: Sequence[int]) -> float:
+    """Of all epochs of a model's trainings, as nnU-Net logged them."""
+    logs = (workspace.folder / "logs" / f"{step}_fold{fold}.log" for fold in folds)
+    return sum(float(time) for log in logs for time in _EPOCH_TIME.findall(log.read_text(encoding="utf-8")))
+
+
+def trainings(workspace: Workspace, models: Sequence[Model], folds: Sequence[int], epochs: int) -> list[TrainingStep]:
     """All models of a fold, then those of the next."""
     command = (stock_command("nnUNetv2_train"), str(workspace.source.dataset_id), CONFIGURATION_2D)
     return [
         TrainingStep(
-            f"train_{model.name.replace(' ', '_')}_fold{fold}",
+            f"{model.step}_fold{fold}",
             (*command, str(fold), "-tr", model.trainer, "-p", model.plans),
             ("-device", workspace.device),
-            needs=(f"plan_{model.normalization}",),
+            needs=(f"plan_{model.fitted}",),
             reads=(workspace.preprocessed / f"{model.plans}.json",),
             output=Output((folder,), Writing.RESUMED, (folder / "checkpoint_final.pth", folder / "validation")),
             work=Training(trainer=model.trainer, schedule=Schedule(epochs)),
         )
         for fold in folds
-        for model in MODELS
+        for model in models
         if (folder := workspace.results / model.folder / f"fold_{fold}")
     ]
 
@@ -148,7 +200,9 @@ def cases_of_folds(workspace: Workspace, folds: Sequence[int]) -> Path:
     return target
 
 
-def results(workspace: Workspace, cases: Path, folds: Sequence[int], trained: Sequence[Step]) -> list[Step]:
+def results(
+    workspace: Workspace, models: Sequence[Model], cases: Path, folds: Sequence[int], trained: Sequence[Step]
+) -> list[Step]:
     """Thresholds, comparison and report."""
     images, program = cases / "imagesTr", (sys.executable, str(Path(__file__).with_name("pet_threshold.py")))
     folders = {name: workspace.folder / "thresholds" / name.replace(" ", "_") for name in THRESHOLDS}
@@ -164,7 +218,7 @@ def results(workspace: Workspace, cases: Path, folds: Sequence[int], trained: Se
     comparison = workspace.folder / "comparison"
     processes = ("-np", "2") if few_cores() else ()
     command: tuple[str, ...] = (stock_command("nnUNetv2_cipa"), "compare", "-d", str(workspace.source.dataset_id))
-    command += ("-f", *map(str, folds), "-tr", *(f"{model.name}={model.folder}" for model in MODELS))
+    command += ("-f", *map(str, folds), "-tr", *(f"{model.name}={model.folder}" for model in models))
     command += ("-ref", str(cases / "labelsTr"), "-djfile", str(cases / "dataset.json"))
     command += ("--predictions", *(f"{name}={folder}" for name, folder in folders.items()), "-o", str(comparison))
     needs = tuple(step.name for step in (*trained, *thresholds))
@@ -190,7 +244,8 @@ def run(arguments: argparse.Namespace) -> None:
         workspace = Workspace(folder, source, raw, preprocessed, trained, arguments.device)
         environment = {**workspace.environment, "nnUNet_extTrainer": str(TRAINERS)}
         runner = Runner(folder, environment, LocalExecutor())
-        convert, plans = conversion_and_planning(workspace)
+        models = MODELS[arguments.models]
+        convert, plans = conversion_and_planning(workspace, models)
         runner.run([convert])
         splits = patient_folds({slice_.name: slice_.patient for slice_ in slices}, NUM_FOLDS)
         write_json(workspace.raw / "splits_final.json", splits)
@@ -199,11 +254,21 @@ def run(arguments: argparse.Namespace) -> None:
         images: dict[str, Any] = {"batch_size": arguments.batch}
         if arguments.patch:
             images["patch_size"] = [arguments.patch, arguments.patch]
-        for model in MODELS:
+        first = [model for model in models if not model.equal_time]
+        for model in first:
             write_plans(workspace, model, schedule, images)
-        steps = trainings(workspace, folds, arguments.epochs)
+        steps = trainings(workspace, first, folds, arguments.epochs)
         runner.run(steps)
-        runner.run(results(workspace, cases_of_folds(workspace, folds), folds, steps))
+        if timed := [model for model in models if model.equal_time]:
+            same = [next(one for one in first if one.fitted == model.fitted) for model in timed]
+            cipa = next(model for model in first if model.trainer == CIPA)
+            *epochs, _ = epochs_in_time_of_cipa(workspace, [*same, cipa], folds, arguments.epochs)
+            for model, number in zip(timed, epochs, strict=True):
+                write_plans(workspace, model, replace(schedule, num_epochs=number), images)
+                more = trainings(workspace, [model], folds, number)
+                runner.run(more)
+                steps += more
+        runner.run(results(workspace, models, cases_of_folds(workspace, folds), folds, steps))
     print((folder / "comparison" / "comparison.md").read_text(encoding="utf-8"))
     print(f"{folder / 'comparison'}\n{folder / 'report.html'}")
 
@@ -213,6 +278,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-i", type=Path, required=True, metavar="DATA", help="folder in PCLT20K's layout")
     parser.add_argument("-o", type=Path, required=True, metavar="FOLDER", help="where to work; started again, go on")
+    parser.add_argument("--models", choices=tuple(MODELS), default="ablations", help="default: %(default)s")
     parser.add_argument("--epochs", type=int, default=30, help="of each training (default: %(default)s)")
     parser.add_argument("--iterations", type=int, default=10, help="of each epoch (default: %(default)s)")
     parser.add_argument("--validation-iterations", type=int, default=2, help="of each epoch (default: %(default)s)")

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
-from .overlap import Counts, Mask, bounding_box, dice
+from nnunetv2_cipa.quantities.masks import components
+
+from .overlap import Counts, Mask, dice
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,8 @@ def lesions(reference: Mask, prediction: Mask) -> Lesions:
 
 def _touched(mask: Mask, other: Mask) -> tuple[int, int, int]:
     """How many components of `mask` the other one touches, how many not, and how many pixels the latter have."""
-    if not mask.any():
-        return 0, 0, 0
-    box = bounding_box(mask)
-    inside, other = mask[box], other[box]
-    components, number = ndimage.label(inside, ndimage.generate_binary_structure(mask.ndim, 2))
-    touched = np.bincount(components[inside & other], minlength=number + 1)[1:] > 0
-    sizes = np.bincount(components.ravel(), minlength=number + 1)[1:]
+    numbers, number = components(mask)
+    touched = np.bincount(numbers[mask & other], minlength=number + 1)[1:] > 0
+    sizes = np.bincount(numbers[mask], minlength=number + 1)[1:]
     detected = int(np.count_nonzero(touched))
     return detected, number - detected, int(sizes[~touched].sum())

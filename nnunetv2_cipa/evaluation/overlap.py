@@ -115,12 +115,3 @@ def overlap(reference: Mask, prediction: Mask, counted: Mask | None = None) -> O
     false_negatives = int(np.count_nonzero(reference)) - true_positives
     true_negatives = pixels - true_positives - false_positives - false_negatives
     return Overlap(true_positives, false_positives, false_negatives, true_negatives)
-
-
-def bounding_box(mask: Mask) -> tuple[slice, ...]:
-    """The smallest part of the image that holds all of a mask that is not empty."""
-    box = []
-    for axis in range(mask.ndim):
-        (occupied,) = np.nonzero(mask.any(axis=tuple(other for other in range(mask.ndim) if other != axis)))
-        box.append(slice(int(occupied[0]), int(occupied[-1]) + 1))
-    return tuple(box)

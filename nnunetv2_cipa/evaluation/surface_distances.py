@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import KDTree
 
-from .overlap import Mask, bounding_box
+from nnunetv2_cipa.quantities.masks import bounding_box
+
+from .overlap import Mask
 
 
 @dataclass(frozen=True)

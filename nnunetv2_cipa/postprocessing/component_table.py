@@ -18,14 +18,14 @@ class ComponentTable:
     Attributes:
         sizes: Pixels of each predicted component.
         true_positives: Those of them that are foreground in the reference.
-        touched: Numbers, from 0, of the reference's components that each one touches.
+        touches: Which predicted component touches which of the reference's, `(N, 2)`, counted from 0.
         reference_sizes: Pixels of each of the reference's components.
         pixels: That count, foreground or not.
     """
 
     sizes: NDArray[np.int64]
     true_positives: NDArray[np.int64]
-    touched: tuple[NDArray[np.int64], ...]
+    touches: NDArray[np.int64]
     reference_sizes: NDArray[np.int64]
     pixels: int
 
@@ -36,8 +36,7 @@ class ComponentTable:
         missed_pixels = int(self.reference_sizes.sum()) - hits
         overlap = Overlap(hits, false_positives, missed_pixels, self.pixels - hits - false_positives - missed_pixels)
         detected = np.zeros(len(self.reference_sizes), dtype=bool)
-        for component in np.flatnonzero(kept):
-            detected[self.touched[component]] = True
+        detected[self.touches[kept[self.touches[:, 0]], 1]] = True
         false = kept & (self.true_positives == 0)
         lesions = Lesions(
             detected=int(detected.sum()),
@@ -71,7 +70,7 @@ def component_tables(
             ComponentTable(
                 sizes=np.bincount(numbers.ravel(), minlength=number + 1)[1:],
                 true_positives=np.bincount(numbers[both], minlength=number + 1)[1:],
-                touched=tuple(pairs[pairs[:, 0] == component, 1] for component in range(number)),
+                touches=pairs.astype(np.int64),
                 reference_sizes=reference_sizes,
                 pixels=int(np.count_nonzero(counted)),
             )

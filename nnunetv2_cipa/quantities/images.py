@@ -15,7 +15,7 @@ _LABEL_TOLERANCE = 1e-3
 
 
 def read_volume(file: Path) -> sitk.Image:
-    """Read an image file that SimpleITK knows, such as NIfTI, NRRD or MetaImage.
+    """Read an image file that SimpleITK knows, such as NIfTI, NRRD or MetaImage; a fourth axis of length 1 is left out.
 
     Raises:
         InputError: it is not there, unreadable or torn.
@@ -25,10 +25,11 @@ def read_volume(file: Path) -> sitk.Image:
     try:
         if file.suffix == ".gz":
             _decompress(file)
-        return sitk.ReadImage(str(file))
+        image = sitk.ReadImage(str(file))
     except (RuntimeError, OSError, EOFError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
         raise InputError(f"{file} cannot be read: {reason}") from error
+    return image[:, :, :, 0] if image.GetDimension() == 4 and image.GetSize()[3] == 1 else image
 
 
 def check_suv(pet: sitk.Image) -> None:

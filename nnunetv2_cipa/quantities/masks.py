@@ -25,10 +25,10 @@ def components(mask: Mask) -> tuple[Components, int]:
     return numbers, int(number)
 
 
-def bounding_box(mask: Mask, margin: int = 0) -> tuple[slice, ...]:
-    """The smallest part of the image that holds all of a mask that is not empty, and a margin of pixels around it."""
+def bounding_box(mask: Mask) -> tuple[slice, ...]:
+    """The smallest part of the image that holds all of a mask that is not empty."""
     box = []
     for axis in range(mask.ndim):
         (occupied,) = np.nonzero(mask.any(axis=tuple(other for other in range(mask.ndim) if other != axis)))
-        box.append(slice(max(int(occupied[0]) - margin, 0), int(occupied[-1]) + 1 + margin))
+        box.append(slice(int(occupied[0]), int(occupied[-1]) + 1))
     return tuple(box)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from nnunetv2_cipa.evaluation.overlap import bounding_box
+from nnunetv2_cipa.quantities.masks import bounding_box
 
 Point = tuple[int, int]
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from nnunetv2_cipa.evaluation.overlap import Mask, bounding_box
+from nnunetv2_cipa.evaluation.overlap import Mask
+from nnunetv2_cipa.quantities.masks import components
 
 from .case_arrays import Grid
 from .outlines import outline
@@ -70,25 +71,22 @@ def lesions(masks: Sequence[Mask], grid: Grid) -> list[dict[str, Any]]:
 
 
 def _components(mask: Mask, others: Sequence[Mask], voxel: float) -> list[dict[str, Any]]:
-    """Components with faces or edges in common, as `evaluation.lesions` has them, the largest first."""
-    if not mask.any():
-        return []
-    box = bounding_box(mask)
-    labelled, _ = ndimage.label(mask[box], ndimage.generate_binary_structure(3, 2))
+    """Components, the largest first."""
+    labelled, _ = components(mask)
     listed = []
     for number, part in enumerate(ndimage.find_objects(labelled), start=1):
         component = labelled[part] == number
         areas = component.sum(axis=(1, 2))
         middle = int(areas.argmax())
         rows, columns = np.nonzero(component[middle])
-        start = [outer.start + inner.start for outer, inner in zip(box, part, strict=True)]
+        start = [along.start for along in part]
         listed.append(
             {
                 "size": float(f"{areas.sum() * voxel:.{_DIGITS}g}"),
                 "number": start[0] + middle,
                 "x": round(float(columns.mean()) + start[2] + 0.5, 1),
                 "y": round(float(rows.mean()) + start[1] + 0.5, 1),
-                "found": [bool((other[box][part] & component).any()) for other in others],
+                "found": [bool((other[part] & component).any()) for other in others],
             }
         )
     return sorted(listed, key=lambda lesion: -lesion["size"])

@@ -13,6 +13,7 @@ from nnunetv2.configuration import default_num_processes
 
 from nnunetv2_cipa import __version__
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.evaluation.json_files import write_json
 from nnunetv2_cipa.files import new_file
 from nnunetv2_cipa.nnunet.probabilities import (
     Classes,
@@ -23,10 +24,9 @@ from nnunetv2_cipa.nnunet.probabilities import (
 )
 from nnunetv2_cipa.processes import for_each
 
-from .calibration import Reliability, reliability
+from .calibration import RELEVANT, Reliabilities, reliabilities
 from .reference import References, find_references
 from .temperature import PixelSample, fit_temperature, sample_pixels, scaled
-from .trusted_case import RELEVANT
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,26 @@ class Calibration:
     Attributes:
         temperature: Fitted on all folds.
         of_folds: Fitted on all folds but this one; empty if there is only one.
-        before: Reliability without temperature, where the probability of foreground is at least 1 %.
-        after: The same with each fold's cases at the temperature of the others; with one fold at its own.
+        before: Reliability without temperature.
+        after: The same, of the same pixels, with each fold's cases at the temperature of the others; with one fold at
+            its own.
     """
 
     temperature: float
     of_folds: dict[int, float]
-    before: Reliability
-    after: Reliability
+    before: Reliabilities
+    after: Reliabilities
+
+    def errors(self) -> dict[str, dict[str, float]]:
+        """Expected calibration error before and after, of all pixels and of those that matter."""
+        before, after = self.before.named(), self.after.named()
+        return {
+            name: {
+                "before": before[name].expected_calibration_error,
+                "after": after[name].expected_calibration_error,
+            }
+            for name in before
+        }
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -89,19 +101,23 @@ def run(arguments: Namespace) -> None:
             "model": arguments.m.name,
             "temperature": found.temperature,
             "temperature_without_fold": {str(fold): value for fold, value in found.of_folds.items()},
-            "expected_calibration_error": {
-                "before": found.before.expected_calibration_error,
-                "after": found.after.expected_calibration_error,
-            },
+            "expected_calibration_error": found.errors(),
             "cases": len(cases),
         }
-        file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    print(
-        f"Temperature {found.temperature:.3f}. Expected calibration error where foreground has at least 1 %: "
-        f"{found.before.expected_calibration_error:.4f} without, {found.after.expected_calibration_error:.4f} with "
-        f"{'the temperature of the other folds' if found.of_folds else 'it, on the cases it was fitted on'}.\n"
-        f"{arguments.o}"
-    )
+        write_json(file, content, indent=1)
+    print(f"{summary(found)}\n{arguments.o}")
+
+
+def summary(found: Calibration) -> str:
+    """The temperature and its worth as text."""
+    checked = "the temperature of the other folds" if found.of_folds else "it, on the cases it was fitted on"
+    titles = ("all pixels", "pixels where foreground has at least 1 %")
+    lines = [f"Temperature {found.temperature:.3f}. Expected calibration error without it, and with {checked}:"]
+    lines += [
+        f"  {title:<42}{error['before']:.4f}  {error['after']:.4f}"
+        for title, error in zip(titles, found.errors().values(), strict=True)
+    ]
+    return "\n".join(lines)
 
 
 def read_temperature(file: Path) -> float:
@@ -194,16 +210,16 @@ def _sample(case: ValidationCase, references: References) -> list[PixelSample]:
 
 def _before_and_after(
     case_and_temperature: tuple[ValidationCase, float], references: References
-) -> tuple[Reliability, Reliability]:
+) -> tuple[Reliabilities, Reliabilities]:
     case, temperature = case_and_temperature
     classes = references.classes
     probabilities = read_mean(case.files, classes)
     labels, counted = references.read(case.case, probabilities.shape[1:])
-    counted &= _foreground(probabilities, classes) >= RELEVANT
     truth = classes.union(labels)[counted]
     tempered = scaled(probabilities, temperature, exclusive=not classes.has_regions)
     before, after = (_foreground(values, classes)[counted] for values in (probabilities, tempered))
-    return reliability(before, truth), reliability(after, truth)
+    relevant = before >= RELEVANT
+    return reliabilities(before, truth, relevant), reliabilities(after, truth, relevant)
 
 
 def _foreground(probabilities: Any, classes: Classes) -> Any:  # noqa: ANN401 - arrays

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 NUM_BINS = 15
+RELEVANT = 0.01
+"""Probability of foreground from which a network sees anything at all; most pixels have less."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,42 @@ def reliability(probabilities: NDArray[np.floating], foreground: NDArray[np.bool
     return Reliability(
         *(np.bincount(bins, weights, minlength=NUM_BINS).astype(np.float64) for weights in (None, values, truth))
     )
+
+
+@dataclass(frozen=True)
+class Reliabilities:
+    """Reliability of all pixels, and of those that matter. They add up (`+`).
+
+    Attributes:
+        everywhere: Of all pixels, most of which are background beyond doubt.
+        relevant: Of those with a probability of foreground of at least 1 %.
+    """
+
+    everywhere: Reliability
+    relevant: Reliability
+
+    def __add__(self, other: "Reliabilities") -> "Reliabilities":
+        return Reliabilities(self.everywhere + other.everywhere, self.relevant + other.relevant)
+
+    def named(self) -> dict[str, Reliability]:
+        """Both, by their names in files."""
+        return {"all_pixels": self.everywhere, "foreground_from_1_percent": self.relevant}
+
+
+def reliabilities(
+    probabilities: NDArray[np.floating],
+    foreground: NDArray[np.bool_],
+    relevant: NDArray[np.bool_] | None = None,
+) -> Reliabilities:
+    """Both reliabilities of the same pixels.
+
+    Args:
+        probabilities: Of foreground, any shape.
+        foreground: Whether it is, the same shape.
+        relevant: Which pixels matter; by default those with a probability of at least 1 %.
+    """
+    matter = probabilities >= RELEVANT if relevant is None else relevant
+    return Reliabilities(reliability(probabilities, foreground), reliability(probabilities[matter], foreground[matter]))
 
 
 def _quotient(parts: NDArray[np.float64], wholes: NDArray[np.float64]) -> NDArray[np.float64]:

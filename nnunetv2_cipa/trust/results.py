@@ -40,10 +40,8 @@ def content(
         "cases": [_of_case(case) for case in least_trusted_first(cases)],
     }
     if curve is not None:
-        first, *others = judged
-        everywhere = sum((one.everywhere for one in others), first.everywhere)
-        relevant = sum((one.relevant for one in others), first.relevant)
-        found["calibration"] = {"all_pixels": _of_bins(everywhere), "foreground_from_1_percent": _of_bins(relevant)}
+        first, *others = (one.reliabilities for one in judged)
+        found["calibration"] = {name: _of_bins(bins) for name, bins in sum(others, first).named().items()}
         found["risk_coverage"] = {
             "coverage": curve.coverage.tolist(),
             "risk": curve.risk.tolist(),

@@ -10,14 +10,11 @@ from numpy.typing import NDArray
 
 from nnunetv2_cipa.nnunet.probabilities import Classes, Probabilities, read_geometry, read_probabilities
 
-from .calibration import Reliability, reliability
+from .calibration import Reliabilities, reliabilities
 from .disagreement import entropy, pairwise_dice
 from .maps import write_map
 from .reference import References
 from .temperature import scaled
-
-RELEVANT = 0.01
-"""Foreground probability from which pixels count in the calibration where a network sees anything at all."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +23,11 @@ class Judged:
 
     Attributes:
         dice: Dice of each class; 1 where it and the reference are both empty.
-        everywhere: Reliability of the probability of foreground, all pixels.
-        relevant: The same where that probability is at least 1 %.
+        reliabilities: Of the probability of foreground.
     """
 
     dice: Mapping[str, float]
-    everywhere: Reliability
-    relevant: Reliability
+    reliabilities: Reliabilities
 
     @property
     def mean_dice(self) -> float:
@@ -130,12 +125,10 @@ def _judge(
     truth = classes.masks(labels)
     foreground = classes.any_foreground(mean)[counted].clip(0, 1)
     is_foreground = classes.union(labels)[counted]
-    relevant = foreground >= RELEVANT
     return Judged(
         {
             name: pairwise_dice([truth[index] & counted, predicted[index] & counted])
             for index, name in enumerate(classes.names)
         },
-        reliability(foreground, is_foreground),
-        reliability(foreground[relevant], is_foreground[relevant]),
+        reliabilities(foreground, is_foreground),
     )

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from nnunetv2_cipa.evaluation.overlap import Overlap, bounding_box, overlap
+from nnunetv2_cipa.evaluation.overlap import Overlap, overlap
 
 
 @given(data=st.data())
@@ -66,9 +66,3 @@ def test_sum_is_the_overlap_of_both_images():
 def test_leaves_out_what_does_not_count():
     reference, prediction = np.array([[1, 1, 0, 0]], dtype=bool), np.array([[1, 0, 1, 0]], dtype=bool)
     assert overlap(reference, prediction, np.array([[1, 0, 0, 1]], dtype=bool)) == Overlap(1, 0, 0, 1)
-
-
-def test_bounding_box():
-    mask = np.zeros((5, 6, 7), dtype=bool)
-    mask[1, 5, 2] = mask[3, 4, 2] = True
-    assert bounding_box(mask) == (slice(1, 4), slice(4, 6), slice(2, 3))

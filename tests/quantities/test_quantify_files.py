@@ -144,3 +144,13 @@ def test_what_was_lost_on_the_way_is_told(folders, capsys):
     sitk.WriteImage(mask, str(folders / "masks" / "a.nii.gz"))
     assert command(folders, "-np", "1") == 0
     assert "a: 2.05 of the mask's 3.2 ml lie outside of the PET" in capsys.readouterr().out
+
+
+def test_a_fourth_axis_of_length_1_is_left_out(tmp_path, two_lesions):
+    pet, mask = two_lesions
+    sitk.WriteImage(sitk.JoinSeries(pet), str(tmp_path / "pet.nii.gz"))
+    sitk.WriteImage(mask, str(tmp_path / "mask.nii"))
+    assert command(tmp_path, pet="pet.nii.gz", seg="mask.nii", output="q.json") == 0
+    assert json.loads((tmp_path / "q.json").read_text()) == quantify(pet, mask)
+    sitk.WriteImage(sitk.JoinSeries(pet, pet), str(tmp_path / "pet.nii.gz"))
+    assert command(tmp_path, "--overwrite", pet="pet.nii.gz", seg="mask.nii", output="q.json") == 1

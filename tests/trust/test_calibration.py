@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torchmetrics.functional.classification import binary_calibration_error
 
-from nnunetv2_cipa.trust.calibration import reliability
+from nnunetv2_cipa.trust.calibration import reliabilities, reliability
 
 
 @given(data=st.data(), pixels=st.integers(1, 60))
@@ -34,6 +34,16 @@ def test_by_hand():
     assert found.expected_calibration_error == pytest.approx((0.99 + 0.5) / 4)
     assert (found + found).expected_calibration_error == pytest.approx((0.99 + 0.5) / 4)
     assert (found + found).pixels.sum() == 8
+
+
+def test_pixels_that_matter_are_those_with_one_percent_or_those_told():
+    values, truth = np.array([0.001, 0.02, 0.9]), np.array([False, False, True])
+    found = reliabilities(values, truth)
+    assert (found.everywhere.pixels.sum(), found.relevant.pixels.sum()) == (3, 2)
+    assert (found + found).relevant.pixels.sum() == 4
+    told = reliabilities(values, truth, np.array([True, False, False]))
+    assert told.relevant.probability.sum() == pytest.approx(0.001)
+    assert list(found.named()) == ["all_pixels", "foreground_from_1_percent"]
 
 
 def test_undefined_without_pixels():

@@ -36,6 +36,7 @@ from nnunetv2_cipa.weights import from_published
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden"
 GOLDEN_SIDE = 128
+PRECISIONS = (torch.float32, torch.float16, torch.bfloat16)
 EXPONENTIALS_A_CLOCK = 16  # of a multiprocessor
 IMAGES = 4  # whose CT and PET are scanned at once
 
@@ -98,7 +99,7 @@ def golden_network() -> tuple[CIPA, Tensor, Tensor, Tensor]:
     return network, images, logits, torch.from_numpy(rule.loss_weights(tuple(logits.shape)))
 
 
-def numbers(device: torch.device) -> list[Row]:
+def numbers(device: torch.device, precisions: Iterable[torch.dtype] = PRECISIONS) -> list[Row]:
     """Deviation of logits from the published ones and of gradients from float64 on the processor, by precision."""
     network, images, logits, weights = golden_network()
 
@@ -111,7 +112,7 @@ def numbers(device: torch.device) -> list[Row]:
     _, exact = gradients(network.double(), images.double())
     network, images = network.float().to(device), images.to(device)
     rows: list[Row] = []
-    for precision in (torch.float32, torch.float16, torch.bfloat16):
+    for precision in precisions:
         with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
             ours, gradient = gradients(network, images)
         rows.append(

@@ -21,6 +21,7 @@ def gpu():
         yield gpu
 
 
+@pytest.mark.slow
 def test_numbers_of_the_golden_network(gpu):
     exact, brain = gpu.numbers(CPU, (torch.float32, torch.bfloat16))
     assert [row["precision"] for row in (exact, brain)] == ["float32", "bfloat16"]
@@ -36,6 +37,7 @@ def test_every_backend_is_timed_in_both_passes(gpu):
     assert all(row["ms"] > 0 and row["limit, ms"] is None for row in rows)
 
 
+@pytest.mark.slow
 def test_networks_are_set_beside_each_other(gpu):
     unet, cipa = gpu.network(gpu.Meter(CPU, 1), 32, [1], ["eager"])
     assert (unet["network"], cipa["network"]) == ("U-Net", "CIPA-tiny")

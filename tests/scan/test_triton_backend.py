@@ -31,6 +31,7 @@ def scan_2d(*tensors: Tensor) -> Tensor:
     return selective_scan_2d(*tensors, backend="triton")
 
 
+@pytest.mark.slow
 @needs_triton
 @compiled
 def test_in_the_interpreter():
@@ -164,6 +165,7 @@ def model(request):
         yield scan_gpu_model
 
 
+@pytest.mark.slow
 @needs_triton
 @compiled
 class TestMachineCode:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from nnunetv2_cipa.comparison.network_costs import processor_name
+from nnunetv2_cipa.machine import processor_name
 
 Row = dict[str, str | int | float | None]
 
@@ -58,6 +58,7 @@ def describe_machine() -> dict[str, str | int]:
         "system": platform.platform(),
         "python": platform.python_version(),
         "torch": torch.__version__,
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
     }
 
 

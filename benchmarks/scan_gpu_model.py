@@ -58,13 +58,13 @@ class Loop:
         """Instructions of a warp in one iteration."""
         return self.instructions.total()
 
-    def clocks(self) -> float:
-        """Clocks that one iteration takes a scheduler: issuing, or the fullest pipe."""
-        by_pipe = [
-            sum(self.instructions[name] for name in names) * WARP * SCHEDULERS / LANES_A_CLOCK[pipe]
+    def clocks(self) -> dict[str, float]:
+        """Clocks that one iteration takes a scheduler to issue, and each pipe."""
+        by_pipe = {
+            pipe: sum(self.instructions[name] for name in names) * WARP * SCHEDULERS / LANES_A_CLOCK[pipe]
             for pipe, names in PIPES.items()
-        ]
-        return max(float(self.total), *by_pipe)
+        }
+        return {"issue": float(self.total)} | by_pipe
 
 
 def compile_kernel(kernel: Any, constants: Mapping[str, Any], target: GPUTarget, x_type: str = "fp32") -> Any:  # noqa: ANN401
@@ -161,17 +161,23 @@ def find_loops(lines: Iterable[str]) -> list[Loop]:
 
 
 def clocks_a_step(name: str, cubin: bytes) -> float:
-    """Clocks of one scheduler for a warp's step, by what the kernel's innermost loops do in one iteration."""
+    """Clocks of one scheduler for a warp's step, by what the kernel's innermost loops do in one iteration.
+
+    Other warps are in other loops at the time, so that each pipe has the sum of the loops to do.
+    """
     inner = [loop for loop in loops(cubin) if loop.inside]
     if name != "scan_gradients":
-        return max(inner, key=lambda loop: loop.total).clocks()
+        return max(max(inner, key=lambda loop: loop.total).clocks().values())
     # The steps of some positions, pairs of positions forwards and backwards, the gradients of some steps.
     iterations = (triton_backend.ROWS, 2, 2, triton_backend.ROWS)
     if len(inner) != len(iterations):
         raise RuntimeError(
             f"{name} has {len(inner)} innermost loops, not {len(iterations)}: the model does not fit it."
         )
-    return sum(loop.clocks() / positions for loop, positions in zip(inner, iterations, strict=True))
+    totals: Counter[str] = Counter()
+    for loop, positions in zip(inner, iterations, strict=True):
+        totals.update({pipe: clocks / positions for pipe, clocks in loop.clocks().items()})
+    return max(totals.values())
 
 
 def limit_ms(gpu: str, images: int) -> float:

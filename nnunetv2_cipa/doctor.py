@@ -220,6 +220,7 @@ def check_scan(findings: Findings, devices: list[str]) -> None:
     import torch
 
     from nnunetv2_cipa.scan.registry import ENVIRONMENT_VARIABLE, backend_status, choose_backend
+    from nnunetv2_cipa.scan.trial import trial_scan
 
     for name, reason in backend_status().items():
         findings.fact(name, "available" if reason is None else f"not available: {reason}")
@@ -228,6 +229,8 @@ def check_scan(findings: Findings, devices: list[str]) -> None:
     for device in devices:
         try:
             findings.fact(f"used on {device}", choose_backend(torch.device(device)).name)
+            if device.startswith("cuda") and (fault := trial_scan(torch.device(device))):
+                findings.problem(*fault)
         except InputError as error:
             if device == "cpu" and len(devices) > 1:  # nobody trains there
                 findings.note(f"No selective scan for cpu. {error}")

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from nnunetv2_cipa import doctor
 from nnunetv2_cipa.cli import main
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.scan import registry
+from nnunetv2_cipa.scan import registry, trial
 
 
 @pytest.fixture(autouse=True)
@@ -227,10 +227,20 @@ class TestScan:
             return SimpleNamespace(name="mamba_ssm")
 
         monkeypatch.setattr(registry, "choose_backend", choose)
+        monkeypatch.setattr(trial, "trial_scan", lambda device: None)
         number, shown = problems(doctor.check_scan, ["cpu", "cuda:0"])
         assert number == 0
         assert "note: No selective scan for cpu. It can't scan on the CPU." in shown
         assert problems(doctor.check_scan, ["cpu"])[0] == 1
+
+    def test_a_kernel_is_tried_on_every_gpu(self, problems, monkeypatch):
+        monkeypatch.setattr(registry, "choose_backend", lambda device: SimpleNamespace(name="triton"))
+        monkeypatch.setattr(
+            trial, "trial_scan", lambda device: ("It failed.", "Install gcc.") if device.index == 1 else None
+        )
+        number, shown = problems(doctor.check_scan, ["cpu", "cuda:0", "cuda:1"])
+        assert number == 1
+        assert "PROBLEM: It failed.\n    -> Install gcc." in shown
 
 
 class TestFolders:

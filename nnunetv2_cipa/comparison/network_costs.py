@@ -1,7 +1,6 @@
 """A network's costs, measured in this process and printed as JSON: run by `costs`, which says what they are."""
 
 import json
-import platform
 import statistics
 import sys
 import time
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from nnunetv2_cipa.comparison.flops import count_flops
 from nnunetv2_cipa.comparison.model_facts import Costs
+from nnunetv2_cipa.machine import processor_name
 from nnunetv2_cipa.nnunet.networks import build_network
 
 REPEATS = 5
@@ -81,14 +81,6 @@ def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return f"cuda, {torch.cuda.get_device_name(device)}"
     return f"{device.type}, {processor_name()}"
-
-
-def processor_name() -> str:
-    """The processor's name as Linux tells it, elsewhere its architecture."""
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text(encoding="utf-8").splitlines() if information.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 if __name__ == "__main__":

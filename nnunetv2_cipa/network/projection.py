@@ -1,5 +1,7 @@
 """Projections of the channels of channels-last arrays, which take most of the network's time."""
 
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -55,6 +57,15 @@ def _find_onednn() -> Any:  # noqa: ANN401 - torch's operators have no types
 
 
 _ONEDNN = _find_onednn()
+
+
+def flop_formulas() -> dict[Any, Callable[..., int]]:
+    """The FLOPs of oneDNN's inner product by the shapes of x and weight, which PyTorch's counter does not know."""
+    return {} if _ONEDNN is None else {_ONEDNN: _inner_product_flops}
+
+
+def _inner_product_flops(x: Sequence[int], weight: Sequence[int], *_: Any, **__: Any) -> int:  # noqa: ANN401
+    return 2 * math.prod(x) * weight[0]
 
 
 def inner_product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -23,6 +23,23 @@ def backend_status() -> dict[str, str | None]:
     return {backend.name: backend.unavailable_reason() for backend in BACKENDS}
 
 
+def describe_choice(device: torch.device) -> str:
+    """Which backend scans float32 on a device, with a warning if that is plain PyTorch on a GPU."""
+    backend = choose_backend(device)
+    chosen = f"selective scan: {backend.name}"
+    if device.type != "cuda" or backend.name != "torch":
+        return chosen
+    if asked := os.environ.get(ENVIRONMENT_VARIABLE):
+        reasons = f"{ENVIRONMENT_VARIABLE}={asked} asks for it."
+    else:
+        others = [other for other in BACKENDS if other is not backend and other.supports(device, torch.float32)]
+        reasons = " ".join(f"{other.name}: {other.unavailable_reason()}" for other in others)
+    return (
+        f"{chosen}. WARNING: plain PyTorch starts thousands of small kernels for each layer; on a GPU training can "
+        f"take ten times as long and more. {reasons}"
+    )
+
+
 def flop_formulas() -> dict[torch._ops.OpOverloadPacket, Callable[..., int]]:
     """The FLOPs of each operator by the shapes of its arguments, as PyTorch's `FlopCounterMode` wants them."""
     return {

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.scan.backend import MapBackend
-from nnunetv2_cipa.scan.layouts import uniform_positions
+from nnunetv2_cipa.scan.layouts import position_stride, uniform_positions
 from nnunetv2_cipa.scan.operators import Kernel, Scan
 
 BLOCK = 32  # channels of a program: one for each thread of a warp
@@ -180,6 +180,8 @@ class TritonBackend(MapBackend):
             )
         if is_interpreted():
             return None
+        if torch.version.cuda is None and torch.version.hip is None:
+            return "This PyTorch was built for CPUs only. Install one for your GPU: https://pytorch.org/get-started."
         if not torch.cuda.is_available():
             return (
                 "Triton is installed, but PyTorch finds no GPU. It works on a machine with one, and for tests with "
@@ -206,7 +208,7 @@ def is_interpreted() -> bool:
 def _forward_part(scan: Scan, y: Tensor, kept: Tensor, keep: bool) -> None:
     kernels, sizes = _kernels("triton_kernels"), cut(scan, _processors(scan.x.device))
     x, delta, small, rates, skip, weight, bias = Prepared.of(scan, sizes.N, sizes.R)
-    arguments, options = (*sizes.arguments(), x.stride(2)), _options(scan, sizes)
+    arguments, options = (*sizes.arguments(), position_stride(x)), _options(scan, sizes)
     entries = y
     if sizes.sections > 1:
         entries, sums = _between_sections(sizes, y)
@@ -246,7 +248,7 @@ def _backward_part(scan: Scan, grad_y: Tensor, kept: Tensor) -> list[Tensor]:
     dweight = grad_y.new_zeros(*by_worker, R, sizes.channels)
     kernels.scan_gradients[sizes.grid](
         grad_y, x, delta, small, rates, weight, bias, kept, carries, scratch,
-        dx, ddelta, dsmall, drates, dweight, dbias, *arguments, x.stride(2),
+        dx, ddelta, dsmall, drates, dweight, dbias, *arguments, position_stride(x),
         CUT=sizes.sections > 1, INTERVAL=INTERVAL, ROWS=ROWS, **options,
     )  # fmt: skip
     states, rank = scan.A.shape[-1], scan.delta.shape[-1]
@@ -265,7 +267,7 @@ def _backward_part(scan: Scan, grad_y: Tensor, kept: Tensor) -> list[Tensor]:
 
 def compiled_for(scan: Scan, sizes: Sizes) -> dict[str, int | bool]:
     """What kernels on sections are compiled for."""
-    widest = max(scan.x.stride(2), sizes.channels, sizes.orders * (sizes.R + 2 * sizes.N))
+    widest = max(position_stride(scan.x), sizes.channels, sizes.orders * (sizes.R + 2 * sizes.N))
     return {
         "N": sizes.N,
         "R": sizes.R,

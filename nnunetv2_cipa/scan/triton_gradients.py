@@ -127,7 +127,7 @@ def project_gradients(
     dz = tl.load(own_gradients + matrix(ROWS, BLOCK))
     if SOFTPLUS:
         dz *= softplus_slope(tl.load(own_steps + matrix(ROWS, BLOCK)))
-    dz = tl.where(valid[:, None] & inside[None, :], dz, 0.0)
+    dz = tl.where(valid[:, None], dz, 0.0)  # channels outside have 0
     if R == 0:
         tl.store(ddelta + positions[:, None] * channels + d[None, :], dz, mask=valid[:, None] & inside[None, :])
     else:

@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.network import CIPA, MODALITIES, VariantName
 from nnunetv2_cipa.network.recomputed import set_recompute
+from nnunetv2_cipa.scan import describe_choice
 from nnunetv2_cipa.training.base_trainer import NNUNET_DEVICE, BaseTrainer
 from nnunetv2_cipa.training.memory import should_recompute
 from nnunetv2_cipa.training.modalities import modality_channels
@@ -94,6 +95,7 @@ class nnUNetTrainerCIPA(BaseTrainer):
             f"{name} is channel {n}" for name, n in zip(MODALITIES, self.modality_channels.order, strict=True)
         )
         self.print_to_log_file(f"CIPA-{self.variant}: {order}; activations are {'recomputed' if recompute else 'kept'}")
+        self.print_to_log_file(describe_choice(self.device))
         for doubt in self.modality_channels.doubts:
             self.print_to_log_file(f"WARNING: {doubt}")
 

@@ -81,6 +81,24 @@ class TestAutomaticChoice:
         assert choose_backend(CPU).name == "torch"
 
 
+class TestDescription:
+    def test_names_the_backend(self, backends):
+        assert registry.describe_choice(CPU) == "selective scan: native"
+
+    def test_warns_of_plain_pytorch_on_a_gpu_and_says_why(self, monkeypatch):
+        for backend in registry.BACKENDS[:3]:
+            monkeypatch.setattr(backend, "unavailable_reason", lambda name=backend.name: f"No {name}. Get it.")
+        text = registry.describe_choice(CUDA)
+        assert text.startswith("selective scan: torch. WARNING: ")
+        assert "mamba_ssm: No mamba_ssm. Get it. triton: No triton. Get it." in text
+        assert "No cpu" not in text
+        assert "WARNING" not in registry.describe_choice(CPU)
+
+    def test_a_user_who_asked_for_it_is_told_so(self, monkeypatch):
+        monkeypatch.setenv(ENVIRONMENT_VARIABLE, "torch")
+        assert registry.describe_choice(CUDA).endswith(f"{ENVIRONMENT_VARIABLE}=torch asks for it.")
+
+
 class TestNamedChoice:
     def test_argument(self, backends):
         assert choose_backend(CPU, name="plain").name == "plain"

@@ -14,6 +14,7 @@ from typing import get_args
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.dataset_conversion.generate_dataset_json import generate_dataset_json
 
+from nnunetv2_cipa import __version__
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.petct.dicom_case import DicomChoices
 from nnunetv2_cipa.petct.labels import ONE_CLASS, Classes
@@ -202,9 +203,11 @@ def convert_petct(
     if spacing is not None and min(spacing) <= 0:
         raise InputError(f"--spacing {' '.join(map(str, spacing))}: millimetres above 0 are needed.")
     chosen, found = find_studies(source, layout, options, num_processes)
+    test = _test_cases(source, found)
     staging = target.with_name(f".{target.name}.new")
-    _prepare(staging, {"source": str(source.resolve()), "layout": chosen.name, "grid": grid, "spacing": spacing})
-    place = Place(staging, _test_cases(source, found), grid, spacing)
+    settings = {"version": __version__, "layout": chosen.name, "grid": grid, "spacing": spacing, "test": sorted(test)}
+    _prepare(staging, {**settings, "source": str(source.resolve())})
+    place = Place(staging, test, grid, spacing)
     outcomes = for_each(
         partial(write_case, place),
         found.cases,

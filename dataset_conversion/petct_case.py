@@ -15,6 +15,9 @@ from nnunetv2_cipa.files import new_file, write_volume
 from nnunetv2_cipa.petct.pictures import draw_study
 from nnunetv2_cipa.petct.volumes import Case, GridChoice, figure_warnings, figures, on_one_grid
 
+_FAULTS = (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError)
+"""What an odd study leads to, in our code or in SimpleITK's and pydicom's; it must not end the others' conversion."""
+
 STUDIES = "studies"
 """Folder of the records and pictures."""
 
@@ -69,8 +72,8 @@ def choose_case(case: Case) -> Outcome:
     """What would be chosen for a study, from headers alone."""
     try:
         return Outcome(case.name, case.patient, "Tr" if case.labelled else "Ts", case.labelled, case.choose())
-    except InputError as error:
-        return Outcome(case.name, case.patient, refusal=str(error))
+    except _FAULTS as error:
+        return _refused(case, error)
 
 
 def write_case(place: Place, case: Case) -> Outcome:
@@ -82,15 +85,17 @@ def write_case(place: Place, case: Case) -> Outcome:
             return Outcome(**content)
     try:
         record = _written(place, case)
-    except InputError as error:
-        return Outcome(case.name, case.patient, refusal=str(error))
-    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        # One odd study must not end the conversion of the others: it is reported like a refusal.
-        return Outcome(case.name, case.patient, refusal=f"It could not be converted ({type(error).__name__}: {error}).")
+    except _FAULTS as error:
+        return _refused(case, error)
     outcome = Outcome(case.name, case.patient, place.subset(case), case.labelled, record)
     with new_file(record_file, overwrite=True) as file:
         file.write_text(json.dumps({**asdict(outcome), "sources": sources}, indent=1), encoding="utf-8")
     return outcome
+
+
+def _refused(case: Case, error: Exception) -> Outcome:
+    odd = "" if isinstance(error, InputError) else f"It could not be converted ({type(error).__name__}): "
+    return Outcome(case.name, case.patient, refusal=f"{odd}{error}")
 
 
 def fingerprint(case: Case) -> str:

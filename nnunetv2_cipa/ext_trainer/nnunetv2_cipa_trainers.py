@@ -10,7 +10,7 @@ import importlib
 import importlib.util
 
 PACKAGE = "nnunetv2_cipa"
-PREFIXES = ("nnUNetTrainerCIPA", "nnUNetTrainer_quick", "nnUNetTrainer_planned")
+PREFIXES = ("nnUNetTrainerCIPA", "nnUNetTrainer_quick", "nnUNetTrainer_demo", "nnUNetTrainer_planned")
 TRAINERS = f"{PACKAGE}.training.trainers"
 
 

@@ -149,6 +149,21 @@ def read_probabilities(file: Path, classes: Classes) -> Probabilities:
     return np.asarray(values / total, dtype=np.float32)
 
 
+def read_mean(files: Sequence[Path], classes: Classes) -> Probabilities:
+    """Mean of the probabilities of several models, as nnU-Net ensembles them.
+
+    Raises:
+        InputError: a file is unreadable, holds something else, or has another shape than the first.
+    """
+    total = read_probabilities(files[0], classes)
+    for file in files[1:]:
+        more = read_probabilities(file, classes)
+        if more.shape != total.shape:
+            raise InputError(f"{file} has the shape {more.shape}, {files[0]} has {total.shape}.")
+        total = np.add(total, more)
+    return np.asarray(total / np.float32(len(files)), dtype=np.float32)
+
+
 @dataclass(frozen=True)
 class Geometry:
     """Where an image lies in the patient's space, axes as SimpleITK has them (x first, LPS).

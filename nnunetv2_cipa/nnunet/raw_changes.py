@@ -107,7 +107,7 @@ def _differing(
     dataset_json = read_planned_json(preprocessed / "dataset.json")
     dataset = infer_dataset_class(str(folder))(str(folder), list(cases))
     preprocessor = configuration.preprocessor_class(verbose=False)
-    differing = {}
+    differing: dict[str, str] = {}
     for case in cases:
         images, label = [str(image) for image in files[case][0]], str(files[case][1])
         with contextlib.redirect_stdout(io.StringIO()):
@@ -115,7 +115,7 @@ def _differing(
         for what, now, stored in zip(("image", "label"), new, dataset.load_case(case), strict=False):
             then = np.asarray(stored)
             if then.shape != now.shape or not np.allclose(then, now, rtol=1e-3, atol=1e-3):
-                differing[case] = f"another {what}"
+                differing.setdefault(case, f"another {what}")
     return differing
 
 

@@ -56,6 +56,11 @@ class RawDataset:
         labels = self.folder / "labelsTs"
         return [case for case in self.test_cases if not (labels / f"{case}{self.file_ending}").is_file()]
 
+    def test_images(self, case: str) -> list[Path]:
+        """Images of a test case, one a channel, whether they are there or not."""
+        names = (f"{case}_{channel:04d}{self.file_ending}" for channel in range(self.channels))
+        return [self.folder / "imagesTs" / name for name in names]
+
     @property
     def is_of_slices(self) -> bool:
         """Whether a case is a picture of two dimensions, as PNG has them, by the reader that nnU-Net chooses."""

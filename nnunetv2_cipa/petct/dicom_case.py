@@ -72,6 +72,11 @@ class DicomCase:
         """Files that the label can be taken from: SEG before RTSTRUCT before NIfTI."""
         return self._of(SEGMENTATION) or self._of((STRUCTURE_SET,)) or self.nifti_labels
 
+    def _check_one_nifti_label(self) -> None:
+        if self.label_files == self.nifti_labels and len(self.nifti_labels) > 1:
+            listed = ", ".join(map(str, self.nifti_labels))
+            raise InputError(f"Several NIfTI files may be its label; name one by --label: {listed}")
+
     @cached_property
     def structure_sets(self) -> dict[Path, StructureSet]:
         """The RTSTRUCTs, if the label is taken from them."""
@@ -126,6 +131,7 @@ class DicomCase:
     def choose(self) -> dict[str, Any]:
         """What is chosen and why, from headers alone."""
         choice, scale = self.choice, self.suv()
+        self._check_one_nifti_label()
         no_slices = sorted(
             {
                 f"{header.values.get('SeriesInstanceUID')}: {why}"

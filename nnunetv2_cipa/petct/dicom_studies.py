@@ -65,17 +65,15 @@ def find_dicom_studies(
     for uid, headers in with_pet.items():
         patient, name = names[uid]
         identity = str(headers[0].values.get("PatientID", ""))
-        found = labels.get(uid, [])
-        several = f"Several NIfTI files may be its label; name one by --label: {', '.join(map(str, found))}"
         cases.append(
             DicomCase(
                 name=name,
                 patient=patient,
                 headers=tuple(headers),
-                nifti_labels=tuple(found),
+                nifti_labels=tuple(labels.get(uid, [])),
                 choices=choices,
                 weight=(weights or {}).get(identity),
-                fault=several if len(found) > 1 else _damage(files, headers),
+                fault=_damage(files, headers),
             )
         )
     return FoundStudies(sorted(cases, key=lambda case: case.name), _notes(files, studies, with_pet, loose))

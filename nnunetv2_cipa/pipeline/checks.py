@@ -3,13 +3,17 @@
 import os
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.evaluation.label_folders import LabelFormat, find_label_format
+from nnunetv2_cipa.evaluation.label_images import read_label_image
 from nnunetv2_cipa.nnunet.fold_checks import mixed_folds, needs_patient_folds, number_of_folds, training_patients
 from nnunetv2_cipa.nnunet.plans import STOCK_PLANS
 from nnunetv2_cipa.nnunet.raw_changes import refuse_outdated
 from nnunetv2_cipa.nnunet.raw_dataset import RawDataset, read_raw_dataset
+from nnunetv2_cipa.processes import for_each
 from nnunetv2_cipa.steps import Ledger
 from nnunetv2_cipa.submission.sample import SampleSubmission, empty_mask_of, in_order
 
@@ -34,6 +38,8 @@ def check(workspace: Workspace, experiment: Experiment) -> None:
             has preprocessed has changed since.
     """
     _check_folders(workspace)
+    if experiment.members and len(experiment.folds) < 2:
+        raise InputError("--members needs at least two folds: one that is alone cannot disagree with others.")
     if workspace.is_converted:
         dataset = read_raw_dataset(workspace.raw)
         _check_labels(dataset, experiment)
@@ -53,6 +59,37 @@ def doubts(workspace: Workspace, experiment: Experiment) -> Iterator[str]:
         yield from found
         if not needs_patient_folds(raw, preprocessed, patients):  # else the run makes them
             yield from filter(None, [mixed_folds(raw, preprocessed, patients)])
+
+
+def check_test_set(workspace: Workspace, num_processes: int = 1) -> None:
+    """Read all labels of the test set, and look for all channels of its images, as prediction and evaluation will do.
+
+    Conversions do that themselves, so it is for datasets that are in nnU-Net's raw format already.
+
+    Raises:
+        InputError: channels are missing, or labels cannot be read or have other values than the dataset's.
+    """
+    if workspace.source.converter is not None:
+        return
+    dataset = read_raw_dataset(workspace.raw)
+    cases, labels = dataset.test_cases, workspace.raw / "labelsTs"
+    missing = [str(file) for case in cases for file in dataset.test_images(case) if not file.is_file()]
+    if missing:
+        raise InputError("\n".join([f"{len(missing)} images of the test set are missing:", *missing[:10]]))
+    if cases and not dataset.unlabelled_test_cases:
+        form = find_label_format(labels, labels, dataset_json=workspace.raw / "dataset.json")
+        for_each(
+            partial(_read_label, form),
+            [labels / f"{case}{dataset.file_ending}" for case in cases],
+            description="labels of the test set",
+            failure="labels of the test set cannot be evaluated",
+            num_processes=num_processes,
+        )
+
+
+def _read_label(form: LabelFormat, file: Path) -> None:
+    ignored = frozenset() if form.labels.ignored is None else frozenset({form.labels.ignored})
+    read_label_image(file, form.reader, form.labels.allowed | ignored)
 
 
 def check_sample(dataset: RawDataset, sample: SampleSubmission) -> None:

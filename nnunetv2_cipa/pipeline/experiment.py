@@ -62,6 +62,9 @@ class Experiment:
         patients: file of `{case: patient}`, if the dataset's own or the cases' names do not tell.
         submission: its form; None means the one that fits the data, run lengths of slices or NIfTI of volumes.
         sample: submission whose columns and rows ours is to have, if there is one.
+        members: each fold of the best models predicts the test set apart, too, to tell which cases to look at.
+        tuned_for: measure for which threshold, smallest lesion and gate are found in the cross-validation and applied,
+            instead of nnU-Net's postprocessing; None leaves that.
     """
 
     trainers: tuple[str, ...]
@@ -72,6 +75,8 @@ class Experiment:
     patients: Path | None = None
     submission: SubmissionForm | None = None
     sample: SampleSubmission | None = None
+    members: bool = False
+    tuned_for: str | None = None
 
     @property
     def models(self) -> tuple[Model, ...]:

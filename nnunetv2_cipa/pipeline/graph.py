@@ -10,13 +10,14 @@ from nnunetv2_cipa.nnunet.folds import NUM_FOLDS, SPLITS_FILE
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS, read_planned_json
 from nnunetv2_cipa.nnunet.raw_dataset import read_raw_dataset
 from nnunetv2_cipa.steps import DoneSteps, Output, Step, Writing
-from nnunetv2_cipa.timing.work import Prediction, Schedule, Training, Work
+from nnunetv2_cipa.timing.work import Schedule, Training, Work
 
-from . import preparation
+from . import preparation, trust_steps
 from .experiment import BestModel, Experiment, Model, SubmissionForm, read_best_model
+from .prediction import beside, prediction, prediction_name
 from .trainers import schedules_of
-from .training_step import TrainingStep
-from .workspace import Workspace, count_cases, few_cores, our_command, processes, stock_command
+from .training_step import TrainingStep, training_name
+from .workspace import Workspace, count_cases, our_command, processes, stock_command
 
 SELECTION = "find_best"
 SECONDS_FOR_REPORTING = 60.0
@@ -45,7 +46,7 @@ def stages(
     plan = preparation.plan_for_cipa(
         workspace, experiment, cases, needs=needs, seconds=seconds, planned_already=planned_already
     )
-    presets = preparation.presets(workspace, experiment, done.ledger, planned_already=planned_already)
+    presets = preparation.presets(workspace, experiment, done.ledger, needs)
     yield [plan, *presets, *preparation.plans_for_seeds(workspace, experiment)]
     yield training_stage(workspace, experiment, cases)
     chosen = selection(workspace, experiment, cases)
@@ -64,8 +65,14 @@ def result_stage(
 ) -> list[Step]:
     """What follows the choice; as long as it is not known, as if the first two models were the best pair."""
     best = best or BestModel(experiment.models[:2], 0.0, Path("postprocessing.pkl"), Path("plans.json"))
-    predicted = predictions(workspace, experiment, cases, best) if cases.test else []
-    return [*predicted, *results(workspace, experiment, cases)]
+    steps: list[Step] = []
+    if experiment.tuned_for is not None:
+        validated = sum(validation_cases(workspace, experiment, cases).values())
+        steps.append(trust_steps.tuning(workspace, experiment, best, SELECTION, validated))
+    if cases.test:
+        steps += predictions(workspace, experiment, cases, best)
+        steps += trust_steps.members(workspace, experiment, cases, best) if experiment.members else []
+    return [*steps, *results(workspace, experiment, cases)]
 
 
 def trainings(
@@ -100,16 +107,6 @@ def validation_cases(workspace: Workspace, experiment: Experiment, cases: CaseCo
     return {fold: numbers[fold] if fold < len(numbers) else 0 for fold in experiment.folds}
 
 
-def training_name(model: Model, fold: int) -> str:
-    """Name of a training's step."""
-    return f"train_{model.name}_fold{fold}"
-
-
-def prediction_name(model: Model) -> str:
-    """Name of a prediction's step."""
-    return f"predict_{model.name}"
-
-
 def selection(workspace: Workspace, experiment: Experiment, cases: CaseCounts) -> Step:
     """nnU-Net's choice of the best model or pair of models by cross-validation, with its postprocessing.
 
@@ -137,16 +134,21 @@ def selection(workspace: Workspace, experiment: Experiment, cases: CaseCounts) -
 def predictions(workspace: Workspace, experiment: Experiment, cases: CaseCounts, best: BestModel) -> list[Step]:
     """Predictions of the test set by the best model, postprocessed, and where it has labels by every model."""
     ensembled = len(best.models) > 1
+    kept = ensembled or experiment.tuned_for is not None
     models = experiment.models if cases.test_labels else best.models
-    steps = [_prediction(workspace, experiment, cases, m, probabilities=ensembled and m in best.models) for m in models]
+    steps = [prediction(workspace, m, experiment.folds, cases, probabilities=kept and m in best.models) for m in models]
     source = workspace.predictions(best.models[0].name)
     if ensembled:
         source = workspace.predictions("ensemble")
         inputs = tuple(str(workspace.predictions(model.name)) for model in best.models)
         command = (stock_command("nnUNetv2_ensemble"), "-i", *inputs, "-o", str(source))
-        needs = tuple(map(prediction_name, best.models))
+        command += ("--save_npz",) if experiment.tuned_for else ()
+        predicted = tuple(map(prediction_name, best.models))
         work = Work(cases.test * len(best.models))
-        steps.append(Step("ensemble", command, processes(), needs, output=_beside(source), work=work))
+        steps.append(Step("ensemble", command, processes(), predicted, output=beside(source), work=work))
+    needs = (SELECTION, "ensemble" if ensembled else prediction_name(best.models[0]))
+    if experiment.tuned_for is not None:
+        return [*steps, trust_steps.tuned_masks(workspace, source, needs, cases)]
     final = workspace.predictions("final")
     postprocessing: tuple[str, ...] = ("-pp_pkl_file", str(best.postprocessing), "-plans_json", str(best.plans))
     postprocessing += ("-dataset_json", str(workspace.raw / "dataset.json"))
@@ -155,8 +157,8 @@ def predictions(workspace: Workspace, experiment: Experiment, cases: CaseCounts,
             "postprocess",
             (stock_command("nnUNetv2_apply_postprocessing"), "-i", str(source), "-o", str(final), *postprocessing),
             processes(),
-            needs=(SELECTION, "ensemble" if ensembled else prediction_name(best.models[0])),
-            output=_beside(final),
+            needs=needs,
+            output=beside(final),
             work=Work(cases.test),
         )
     )
@@ -193,9 +195,10 @@ def results(workspace: Workspace, experiment: Experiment, cases: CaseCounts) -> 
         compared = cases.test
     else:
         reads = of_patients
-    output, work = _beside(comparison), Work(compared * len(experiment.models))
+    output, work = beside(comparison), Work(compared * len(experiment.models))
     steps.append(Step("compare", (*compare, *reading), processes(), tuple(needs), reads, output, work))
-    steps.append(page_of(comparison, folder / "report.html"))
+    trust = trust_steps.folder_of(workspace) if experiment.members and cases.test else None
+    steps.append(page_of(comparison, folder / "report.html", trust))
     return steps
 
 
@@ -224,37 +227,21 @@ def _submission(workspace: Workspace, experiment: Experiment, cases: CaseCounts)
     if form == "nii.gz" and read_raw_dataset(workspace.raw).is_of_slices:
         reads = preparation.patients_files(workspace, experiment)  # whose slices are stacked
         command += tuple(word for file in reads for word in ("--patients", str(file)))
-    return [Step("submission", command, (), ("postprocess",), reads, _beside(target), Work(cases.test))]
+    return [Step("submission", command, (), ("postprocess",), reads, beside(target), Work(cases.test))]
 
 
-def page_of(comparison: Path, report: Path) -> Step:
-    """The report of a comparison; many cases are in a folder next to the page, which the command puts there itself."""
-    command = (*our_command("report"), "-i", str(comparison / "comparison.json"), "-o", str(report))
+def page_of(comparison: Path, report: Path, trust: Path | None = None) -> Step:
+    """The report of a comparison, and of an ensemble's trust, if there is any.
+
+    Many cases are in a folder next to the page, which the command puts there itself.
+    """
+    command: tuple[str, ...] = (*our_command("report"), "-i", str(comparison / "comparison.json"), "-o", str(report))
+    needs: tuple[str, ...] = ("compare",)
+    if trust is not None:
+        command, needs = (*command, "--trust", str(trust)), (*needs, trust_steps.TRUST)
     output = Output((report, report.with_name(f"{report.stem}_files")), Writing.REPLACED, (report,))
     options, work = ("--overwrite", *processes()), Work(fixed_seconds=SECONDS_FOR_REPORTING)
-    return Step("report", command, options, ("compare",), output=output, work=work)
-
-
-def _prediction(
-    workspace: Workspace, experiment: Experiment, cases: CaseCounts, model: Model, *, probabilities: bool
-) -> Step:
-    target = workspace.predictions(model.name)
-    command = (stock_command("nnUNetv2_predict"), "-i", str(workspace.raw / "imagesTs"), "-o", str(target))
-    few = ("-npp", "1", "-nps", "1") if few_cores() else ()
-    return Step(
-        prediction_name(model),
-        (*command, *workspace.dataset_options(experiment.folds, model.plans), "-tr", model.trainer)
-        + (("--save_probabilities",) if probabilities else ()),
-        ("-device", workspace.device, *few),
-        needs=tuple(training_name(model, fold) for fold in experiment.folds),
-        reads=(workspace.raw / "imagesTs",),
-        output=_beside(target),
-        work=Prediction(cases.test * len(experiment.folds), gpu=workspace.on_gpu, trainer=model.trainer),
-    )
-
-
-def _beside(path: Path) -> Output:
-    return Output((path,), Writing.BESIDE)
+    return Step("report", command, options, needs, output=output, work=work)
 
 
 def _compared(model: Model) -> str:

@@ -85,7 +85,7 @@ def plan_for_cipa(
     """The plan that fits CIPA, this machine and, where given, the seconds that are left."""
     folds, seeds = map(str, experiment.folds), seed_words(experiment.seeds)
     options = ["-device", workspace.device, "-tr", *experiment.classes, "-f", *folds, "--seeds", *seeds]
-    options += [*processes(), *experiment.patients_words]
+    options += [*processes(), *experiment.patients_words, *(["--members"] if experiment.members else [])]
     if seconds is not None:
         options += ["--time-budget", f"{seconds:.0f}s"]
     own_data = (
@@ -103,9 +103,7 @@ def plan_for_cipa(
     )
 
 
-def presets(
-    workspace: Workspace, experiment: Experiment, ledger: Ledger, *, planned_already: bool = False
-) -> list[Step]:
+def presets(workspace: Workspace, experiment: Experiment, ledger: Ledger, needs: tuple[str, ...]) -> list[Step]:
     """nnU-Net's planning of its presets; their preprocessed data are those of the stock plans.
 
     Raises:
@@ -124,7 +122,7 @@ def presets(
             Step(
                 plans_step(plans),
                 (*command, "-pl", PRESETS[plans]),
-                needs=() if planned_already else ("plan",),
+                needs=needs,
                 output=Output((file,)),
                 environment={"nnUNet_n_proc_DA": "1"},  # the planner takes it for a number of threads, and fails with 0
             )

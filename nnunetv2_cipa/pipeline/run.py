@@ -16,6 +16,7 @@ from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.nnunet.fold_checks import number_of_folds, training_patients
 from nnunetv2_cipa.nnunet.folds import NUM_FOLDS
 from nnunetv2_cipa.nnunet.normalizations import add_normalization_argument
+from nnunetv2_cipa.postprocessing.search import tunable_measures
 from nnunetv2_cipa.steps import Ledger, Runner, Step, locked
 from nnunetv2_cipa.submission import read_sample
 from nnunetv2_cipa.timing.budget import TimeBudget, duration_argument
@@ -24,7 +25,7 @@ from nnunetv2_cipa.timing.work import Training, duration
 from nnunetv2_cipa.training.planned import TRAIN_UNTIL
 
 from . import graph
-from .checks import check, doubts
+from .checks import check, check_test_set, doubts
 from .estimate import print_estimates
 from .experiment import (
     BestModel,
@@ -105,6 +106,19 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--sample", type=Path, metavar="FILE.csv", help="sample submission: ours gets its columns, ids and order"
     )
+    parser.add_argument(
+        "--members",
+        action="store_true",
+        help="predict the test set by each fold of the best models apart, too, keep probabilities and tell which cases "
+        "to look at first; it takes as long as these predictions together do",
+    )
+    parser.add_argument(
+        "--tune",
+        choices=tuple(tunable_measures()),
+        metavar="MEASURE",
+        help="make masks by the threshold, smallest lesion and gate that are best for a measure in cross-validation, "
+        "instead of nnU-Net's postprocessing: %(choices)s",
+    )
     add_cluster_arguments(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the steps and how long they will take")
 
@@ -114,6 +128,7 @@ def run(arguments: Namespace) -> None:
     workspace = open_workspace(arguments.o.resolve(), find_source(arguments.i, arguments.d), arguments.device)
     experiment, placement = _experiment(arguments, workspace), placement_from(arguments)
     check(workspace, experiment)
+    check_test_set(workspace)
     for doubt in doubts(workspace, experiment):
         print(f"WARNING: {doubt}", file=sys.stderr)
     if arguments.dry_run:
@@ -141,6 +156,8 @@ def _experiment(arguments: Namespace, workspace: Workspace) -> Experiment:
         patients,
         arguments.submission,
         None if arguments.sample is None else read_sample(arguments.sample.resolve()),
+        arguments.members,
+        arguments.tune,
     )
 
 
@@ -253,7 +270,16 @@ def _print_result(workspace: Workspace, best: BestModel) -> None:
     seconds = Ledger(folder / "steps.jsonl").seconds()
     print(f"\nBest in cross-validation: {best}, mean Dice {best.dice:.4f}")
     print(f"Time: {', '.join(f'{name} {duration(taken)}' for name, taken in seconds.items())}")
-    names = ("predictions/final", "submission.csv", "submission", "evaluation.json", "comparison", "report.html")
+    names = (
+        "predictions/final",
+        "submission.csv",
+        "submission",
+        "evaluation.json",
+        "postprocessing.json",
+        "trust",
+        "comparison",
+        "report.html",
+    )
     for path in (folder / name for name in names):
         if path.exists():
             print(path)

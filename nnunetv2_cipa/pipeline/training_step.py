@@ -6,6 +6,8 @@ from pathlib import Path
 
 from nnunetv2_cipa.steps import Step
 
+from .experiment import Model
+
 
 @dataclass(frozen=True)
 class TrainingStep(Step):
@@ -34,6 +36,11 @@ class TrainingStep(Step):
             return [*command, "--val"]
         begun = any((folder / f"checkpoint_{name}.pth").exists() for name in ("latest", "best"))
         return [*command, *(["--c"] if begun else [])]
+
+
+def training_name(model: Model, fold: int) -> str:
+    """Name of a training's step."""
+    return f"train_{model.name}_fold{fold}"
 
 
 def is_whole(checkpoint: Path) -> bool:

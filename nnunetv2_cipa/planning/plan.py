@@ -63,6 +63,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         "prediction and comparison can have in that time (default: nnU-Net's 1000 epochs)",
     )
     parser.add_argument(
+        "--members", action="store_true", help="leave time for a prediction by each fold of the best models apart, too"
+    )
+    parser.add_argument(
         "-device",
         choices=("cpu", "cuda", "mps"),
         default="cuda" if torch.cuda.is_available() else "cpu",
@@ -182,7 +185,9 @@ def works_after_planning(dataset: str, arguments: Namespace) -> list[Work]:
     workspace = Workspace(Path(), Source(raw / dataset, dataset), raw, preprocessed, results, arguments.device)
     check_folds(workspace.preprocessed, arguments.f)
     seeds = distinct_seeds(arguments.seeds)
-    experiment = Experiment(tuple(dict.fromkeys(arguments.tr)), tuple(arguments.f), seeds=seeds)
+    experiment = Experiment(
+        tuple(dict.fromkeys(arguments.tr)), tuple(arguments.f), seeds=seeds, members=arguments.members
+    )
     cases = count_cases(workspace)
     steps = [*training_stage(workspace, experiment, cases), *result_stage(workspace, experiment, cases)]
     return [step.work for step in steps]

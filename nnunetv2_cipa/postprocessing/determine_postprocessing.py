@@ -15,7 +15,7 @@ from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.evaluation.json_files import write_json
 from nnunetv2_cipa.files import new_file
 from nnunetv2_cipa.nnunet.patients import doubts, find_patients, patients_of
-from nnunetv2_cipa.nnunet.probabilities import read_classes, read_geometry, read_probabilities
+from nnunetv2_cipa.nnunet.probabilities import read_classes, read_geometry, read_mean
 from nnunetv2_cipa.processes import for_each
 from nnunetv2_cipa.trust.calibrate import ValidationCase, find_validation
 from nnunetv2_cipa.trust.reference import References, find_references
@@ -28,7 +28,12 @@ from .search import THRESHOLDS, CaseTables, Found, search, tunable_measures
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
-        "-m", type=Path, required=True, metavar="FOLDER", help="trained model, TRAINER__PLANS__CONFIGURATION"
+        "-m",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="FOLDER",
+        help="trained model, TRAINER__PLANS__CONFIGURATION; of several the probabilities are averaged",
     )
     parser.add_argument("-ref", type=Path, required=True, metavar="FOLDER", help="label files, labelsTr")
     parser.add_argument("-o", type=Path, required=True, metavar="FILE.json", help="the rule, and what it is worth")
@@ -59,12 +64,12 @@ def run(arguments: Namespace) -> None:
     with new_file(arguments.o, overwrite=arguments.overwrite) as file:
         cases = find_validation(arguments.m, arguments.f)
         references = find_references(
-            arguments.ref, [one.case for one in cases], read_classes(arguments.m / "dataset.json")
+            arguments.ref, [one.case for one in cases], read_classes(arguments.m[0] / "dataset.json")
         )
         patients_file = arguments.patients or find_patients(arguments.ref)
         patients = patients_of([one.case for one in cases], patients_file)
         found = determine(cases, references, arguments.measure, patients, num_processes=arguments.np)
-        write_json(file, content(found, arguments.measure, arguments.m.name, len(cases)), indent=1)
+        write_json(file, content(found, arguments.measure, [model.name for model in arguments.m], len(cases)), indent=1)
     print(f"\n{summary(found, arguments.measure)}\n\n{arguments.o}")
     for doubt in doubts(patients) if patients_file is None else ():
         print(f"\n{doubt}")
@@ -103,11 +108,11 @@ def determine(
     return search([case for case, _ in tables], tunable_measures()[measure], found_units[0])
 
 
-def content(found: Found, measure: str, model: str, cases: int) -> dict[str, Any]:
+def content(found: Found, measure: str, models: Sequence[str], cases: int) -> dict[str, Any]:
     """All there is, as JSON has it."""
     return {
         "nnunetv2_cipa": __version__,
-        "model": model,
+        "models": list(models),
         "cases": cases,
         "measure": measure,
         "rule": asdict(found.rule),
@@ -144,8 +149,8 @@ def summary(found: Found, measure: str) -> str:
 def _read(case: ValidationCase, references: References, patients: Mapping[str, str]) -> tuple[CaseTables, str]:
     """Tables of one case, and the unit of its sizes."""
     classes = references.classes
-    probabilities = read_probabilities(case.file, classes)
+    probabilities = read_mean(case.files, classes)
     labels, counted = references.read(case.case, probabilities.shape[1:])
-    size, unit = pixel_size(read_geometry(case.file))
+    size, unit = pixel_size(read_geometry(case.files[0]))
     tables = component_tables(classes.union(labels), classes.any_foreground(probabilities), counted, THRESHOLDS)
     return CaseTables(patients[case.case], case.fold, size, tables), unit

@@ -25,6 +25,7 @@ from .case_files import embedded, write_case_files
 from .page_data import page_data, script_json
 from .sources import find_sources
 from .themed_svg import MOST_COLOURS
+from .trust_section import TrustSection
 from .views import make_views
 
 MOST_EMBEDDED_BYTES = 16_000_000
@@ -52,6 +53,7 @@ def write_report(
     output: Path,
     *,
     images_folder: Path | None = None,
+    trust: TrustSection | None = None,
     overwrite: bool = False,
     num_processes: int = 1,
 ) -> Written:
@@ -65,6 +67,7 @@ def write_report(
         comparison: What is shown.
         output: The HTML file.
         images_folder: Of CT and PET, instead of the one that `comparison` names.
+        trust: Which cases to look at first, if that is to be shown.
         overwrite: Replace an earlier report.
         num_processes: How many cases are read at a time. From 2 on, a script that calls this needs the usual
             `if __name__ == "__main__":`.
@@ -82,29 +85,21 @@ def write_report(
         size = write_case_files(made, sources, labels, num_processes=num_processes)
         files = sorted(made.iterdir())
         if size <= MOST_EMBEDDED_BYTES:
-            page.write_text(_html(comparison, None, files), encoding="utf-8")
+            page.write_text(_html(comparison, trust, None, files), encoding="utf-8")
             return Written(output, None, size)
-        page.write_text(_html(comparison, folder.name, []), encoding="utf-8")
+        page.write_text(_html(comparison, trust, folder.name, []), encoding="utf-8")
         with new_folder(folder, overwrite=overwrite) as complete:
             for file in files:
                 file.replace(complete / file.name)
     return Written(output, folder, size)
 
 
-def _html(comparison: Comparison, folder: str | None, case_files: list[Path]) -> str:
+def _html(comparison: Comparison, trust: TrustSection | None, folder: str | None, case_files: list[Path]) -> str:
     """The page; the cases' data are in `folder` beside it, or else taken from `case_files`."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("nnunetv2_cipa.report", "assets"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["typeset"] = _typeset
     views = make_views(comparison)
     models = comparison.models
     facts = [costs_table(models), training_table(models)]
-    return environment.get_template("page.html").render(
+    return template("page.html").render(
         version=__version__,
         comparison=comparison,
         views=views,
@@ -116,13 +111,27 @@ def _html(comparison: Comparison, folder: str | None, case_files: list[Path]) ->
         facts=[table for table in facts if table.rows],
         published=published_table(comparison.published),
         training_plot=plots.training_curves(models),
-        style=Markup(_asset("style.css")),
-        script=Markup("\n".join(map(_asset, _SCRIPTS))),
+        style=Markup(asset("style.css")),
+        script=Markup("\n".join(map(asset, _SCRIPTS))),
         inferno=_colour_table("inferno"),
+        trust=trust,
         folder=None if folder is None else quote(folder),
         cases=((key, Markup(content)) for key, content in map(embedded, case_files)),
         data=script_json(page_data(views)),
     )
+
+
+def template(name: str) -> jinja2.Template:
+    """A template of `assets`; all that it is given is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("nnunetv2_cipa.report", "assets"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["typeset"] = _typeset
+    return environment.get_template(name)
 
 
 def _typeset(text: str) -> str:
@@ -136,5 +145,6 @@ def _colour_table(name: str) -> tuple[str, ...]:
     return tuple(" ".join(f"{colour[channel]:.3f}" for colour in steps) for channel in range(3))
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Content of a file of `assets`."""
     return (resources.files("nnunetv2_cipa.report") / "assets" / name).read_text(encoding="utf-8")

@@ -104,7 +104,7 @@ def to_levels(image: Volume, values: tuple[float, float]) -> NDArray[np.uint8]:
 
 
 def data_url(image: NDArray[np.uint8]) -> str:
-    """A grey image `(H, W)` as a PNG, without loss, in a data URL."""
+    """An image, grey `(H, W)` or in colours `(H, W, 3)`, as a PNG, without loss, in a data URL."""
     stream = io.BytesIO()
     Image.fromarray(image).save(stream, "PNG", compress_level=_COMPRESSION)
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")

@@ -1,4 +1,4 @@
-"""`nnUNetv2_cipa report`: a comparison as an HTML page."""
+"""`nnUNetv2_cipa report`: a comparison, an ensemble's trust, or both, as an HTML page."""
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -13,12 +13,20 @@ from nnunetv2_cipa.evaluation.wording import amount
 from nnunetv2_cipa.nnunet.patients import find_patients, patients_of
 
 from .page import write_report
+from .trust_page import write_trust_page
+from .trust_section import trust_section
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("-i", type=Path, required=True, metavar="comparison.json", help="made by nnUNetv2_cipa compare")
+    parser.add_argument("-i", type=Path, metavar="comparison.json", help="made by nnUNetv2_cipa compare")
     parser.add_argument("-o", type=Path, required=True, metavar="report.html", help="the page")
+    parser.add_argument(
+        "--trust",
+        type=Path,
+        metavar="FOLDER",
+        help="made by nnUNetv2_cipa trust: which cases to look at first; without -i the page shows that alone",
+    )
     parser.add_argument(
         "--images",
         type=Path,
@@ -42,11 +50,21 @@ def run(arguments: Namespace) -> None:
     """Write the page and say where it is."""
     if arguments.o.suffix != ".html":
         raise InputError(f"{arguments.o} must end with .html.")
+    trust = None if arguments.trust is None else trust_section(arguments.trust)
+    if arguments.i is None:
+        if trust is None:
+            raise InputError(
+                "There is nothing to show: name a comparison with -i, or an ensemble's trust with --trust."
+            )
+        write_trust_page(trust, arguments.o, overwrite=arguments.overwrite)
+        print(f"\n{arguments.o}")
+        return
     comparison = _with_patients(read_comparison(arguments.i), arguments.patients)
     written = write_report(
         comparison,
         arguments.o,
         images_folder=arguments.images,
+        trust=trust,
         overwrite=arguments.overwrite,
         num_processes=arguments.np,
     )

@@ -16,9 +16,9 @@ POSITIONS_PER_STATE = 2048  # the extension keeps the states at the end of every
 LARGEST_STATE_SIZE = 256
 BLOCK = 2**25  # numbers of u in one launch: enough to fill a GPU, 128 MiB
 HOW_TO_GET_IT = (
-    "On a machine with an NVIDIA GPU run 'MAMBA_KEEP_CUDA_BUILD=TRUE pip install mamba-ssm --no-build-isolation' in this "
-    "environment: it fetches a wheel for this PyTorch, CUDA and Python if there is one, else it compiles, which needs the "
-    "CUDA toolkit (nvcc). Without that variable mamba-ssm's newer versions leave the extension out."
+    "On a machine with an NVIDIA GPU run 'MAMBA_KEEP_CUDA_BUILD=TRUE pip install mamba-ssm --no-build-isolation' in "
+    "this environment: it fetches a wheel for this PyTorch, CUDA and Python if there is one, else it compiles, which "
+    "needs the CUDA toolkit (nvcc). Without that variable, newer versions of mamba-ssm leave the extension out."
 )
 
 

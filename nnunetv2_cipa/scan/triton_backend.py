@@ -33,6 +33,8 @@ LARGEST_STATE_SIZE = LARGEST_RANK = 64
 SMALLEST_RANK = 8  # of a matrix product in Triton
 OLDEST_CAPABILITY = (7, 5)
 LOG2_E = math.log2(math.e)
+# Left to itself, the compiler spills rather than have less than 16 warps on a multiprocessor.
+NVIDIA_OPTIONS = {"maxnreg": 255}
 
 
 class Sizes(NamedTuple):
@@ -240,31 +242,31 @@ def _backward_part(scan: Scan, grad_y: Tensor, kept: Tensor) -> list[Tensor]:
     ddelta = dx if R else torch.empty_like(dx)
     dsmall = grad_y.new_empty(sizes.blocks, *small.shape)
     drates = grad_y.new_empty(*by_worker, N, sizes.channels)
-    dskip, dbias = (grad_y.new_empty(*by_worker, sizes.channels) for _ in range(2))
+    dbias = grad_y.new_empty(*by_worker, sizes.channels)
     dweight = grad_y.new_zeros(*by_worker, R, sizes.channels)
     kernels.scan_gradients[sizes.grid](
-        grad_y, x, delta, small, rates, skip, weight, bias, kept, carries, scratch,
-        dx, ddelta, dsmall, drates, dskip, dweight, dbias, *arguments, x.stride(2),
+        grad_y, x, delta, small, rates, weight, bias, kept, carries, scratch,
+        dx, ddelta, dsmall, drates, dweight, dbias, *arguments, x.stride(2),
         CUT=sizes.sections > 1, INTERVAL=INTERVAL, ROWS=ROWS, **options,
     )  # fmt: skip
     states, rank = scan.A.shape[-1], scan.delta.shape[-1]
     dlow, dB, dC = dsmall.sum(0).split((R, N, N), dim=-1)
     return [
-        dx.sum(0),
+        dx.sum(0).addcmul_(grad_y, skip.sum(0)),
         dlow[..., :rank] if R else ddelta,
         drates.sum(0).transpose(1, 2)[..., :states],  # rates are A / ln 2, and a kernel leaves out the ln 2 of exp2
         dB[..., :states],
         dC[..., :states],
-        dskip.sum(0),
+        (grad_y * x).sum((0, 1, 2)).expand_as(skip),  # the same in every order
         dbias.sum(0),
         *([dweight.sum(0).transpose(1, 2)[..., :rank]] if R else []),
     ]
 
 
-def _options(scan: Scan, sizes: Sizes) -> dict[str, int | bool]:
+def compiled_for(scan: Scan, sizes: Sizes) -> dict[str, int | bool]:
     """What kernels on sections are compiled for."""
     widest = max(scan.x.stride(2), sizes.channels, sizes.orders * (sizes.R + 2 * sizes.N))
-    options: dict[str, int | bool] = {
+    return {
         "N": sizes.N,
         "R": sizes.R,
         "BLOCK": BLOCK,
@@ -272,8 +274,12 @@ def _options(scan: Scan, sizes: Sizes) -> dict[str, int | bool]:
         "WIDE": sizes.length * widest >= 2**31,
         "num_warps": _warps(sizes),
     }
+
+
+def _options(scan: Scan, sizes: Sizes) -> dict[str, int | bool]:
+    options = compiled_for(scan, sizes)
     if scan.x.device.type == "cuda" and torch.version.hip is None:
-        options["maxnreg"] = 255  # else the compiler spills rather than have less than 16 warps on a multiprocessor
+        options |= NVIDIA_OPTIONS
     return options
 
 

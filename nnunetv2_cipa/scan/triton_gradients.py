@@ -79,7 +79,7 @@ def section_gradients(
 
 
 @triton.jit
-def step_gradients(g, total_rate, u, dy, step, decay, before, after, b, c, rate, direct):
+def step_gradients(g, total_rate, u, dy, step, decay, before, after, b, c, rate):
     """The gradients of one position from `g`, that of the state after it by way of later positions.
 
     Returns:
@@ -93,7 +93,7 @@ def step_gradients(g, total_rate, u, dy, step, decay, before, after, b, c, rate,
     g *= decay
     exponent = g * before
     dstep = driven * u + LN_2 * tl.sum(exponent * rate, axis=0)
-    return driven * step + direct * dy, dstep, dB, dC, total_rate + exponent * step[None, :], g
+    return driven * step, dstep, dB, dC, total_rate + exponent * step[None, :], g
 
 
 @triton.jit
@@ -107,10 +107,11 @@ def store_steps(
     z = tl.zeros((ROWS, BLOCK), tl.float32)
     if R == 0:
         z = tl.load(delta + places, mask=valid[:, None] & inside[None, :], other=0.0).to(tl.float32)
-    for r in range(0, R, PART):
-        low = load_part(small, positions, valid, orders * (R + 2 * N), r, PART)
-        projection = load_tile(weight + r * channels, PART, channels, d, inside)
-        z = tl.dot(low, projection, z, input_precision="ieee")
+    else:
+        for r in range(0, R, PART):
+            low = load_part(small, positions, valid, orders * (R + 2 * N), r, PART)
+            projection = load_tile(weight + r * channels, PART, channels, d, inside)
+            z = tl.dot(low, projection, z, input_precision="ieee")
     z += load_row(bias, d, inside)[None, :]
     step = softplus(z) if SOFTPLUS else z
     tl.store(own_steps + matrix(ROWS, BLOCK), tl.where(valid[:, None], step, 0.0))
@@ -129,22 +130,23 @@ def project_gradients(
     dz = tl.where(valid[:, None] & inside[None, :], dz, 0.0)
     if R == 0:
         tl.store(ddelta + positions[:, None] * channels + d[None, :], dz, mask=valid[:, None] & inside[None, :])
-    for r in range(0, R, PART):
-        projection = load_tile(weight + r * channels, PART, channels, d, inside)
-        dlow = tl.dot(dz, tl.trans(projection), input_precision="ieee")
-        places = positions[:, None] * (orders * (R + 2 * N)) + r + tl.arange(0, PART)[None, :]
-        tl.store(dsmall + places, dlow, mask=valid[:, None])
-        low = load_part(small, positions, valid, orders * (R + 2 * N), r, PART)
-        so_far = load_tile(dweight + r * channels, PART, channels, d, inside)
-        so_far = tl.dot(tl.trans(low), dz, so_far, input_precision="ieee")
-        store_tile(dweight + r * channels, so_far, PART, channels, d, inside)
+    else:
+        for r in range(0, R, PART):
+            projection = load_tile(weight + r * channels, PART, channels, d, inside)
+            dlow = tl.dot(dz, tl.trans(projection), input_precision="ieee")
+            places = positions[:, None] * (orders * (R + 2 * N)) + r + tl.arange(0, PART)[None, :]
+            tl.store(dsmall + places, dlow, mask=valid[:, None])
+            low = load_part(small, positions, valid, orders * (R + 2 * N), r, PART)
+            so_far = load_tile(dweight + r * channels, PART, channels, d, inside)
+            so_far = tl.dot(tl.trans(low), dz, so_far, input_precision="ieee")
+            store_tile(dweight + r * channels, so_far, PART, channels, d, inside)
     return tl.sum(dz, axis=0)
 
 
 @triton.jit
 def scan_gradients(
-    grad_y, x, delta, small, rates, skip, weight, bias, kept, carries, scratch,
-    dx, ddelta, dsmall, drates, dskip, dweight, dbias,
+    grad_y, x, delta, small, rates, weight, bias, kept, carries, scratch,
+    dx, ddelta, dsmall, drates, dweight, dbias,
     batch, height, width, channels, blocks, sections, section_length, x_position,
     N: tl.constexpr, R: tl.constexpr, BLOCK: tl.constexpr, SOFTPLUS: tl.constexpr, WIDE: tl.constexpr,
     CUT: tl.constexpr, INTERVAL: tl.constexpr, ROWS: tl.constexpr,
@@ -155,8 +157,8 @@ def scan_gradients(
     in pairs, and at last the gradients of the steps are projected back; what passes from one part to the next (all
     steps, every second state, the gradients of the steps) is in this program's part of `scratch`.
     Sums that other programs add to are left apart: dx (K, B, L, D) by order; dsmall (blocks, B, L, K, R + 2 N) by block
-    of channels; drates (workers, K, N, D), dskip, dbias (workers, K, D), dweight (workers, K, R, D), which begins with
-    zeros, by worker.
+    of channels; drates (workers, K, N, D), dbias (workers, K, D), dweight (workers, K, R, D), which begins with
+    zeros, by worker. What y has of x times skip is left to the caller.
     """
     k = tl.program_id(0) // blocks
     block = tl.program_id(0) % blocks
@@ -169,7 +171,6 @@ def scan_gradients(
     size: tl.constexpr = R + 2 * N
     rate = load_tile(rates + k * N * channels, N, channels, d, inside)
     own_weight = weight + k * R * channels
-    direct = load_row(skip + k * channels, d, inside)
     at_b = R + tl.arange(0, N)
     at_c = R + N + tl.arange(0, N)
 
@@ -181,7 +182,6 @@ def scan_gradients(
     worker = tl.program_id(1).to(tl.int64) * orders + k
     own_dweight = dweight + worker * R * channels
     total_rate = tl.zeros((N, BLOCK), tl.float32)
-    total_skip = tl.zeros((BLOCK,), tl.float32)
     total_bias = tl.zeros((BLOCK,), tl.float32)
     for item in range(tl.program_id(1), batch * sections, tl.num_programs(1)):
         image = (item // sections).to(tl.int64)
@@ -214,21 +214,25 @@ def scan_gradients(
             interval = sequence * tl.cdiv(length, INTERVAL) + start // INTERVAL
             h = load_tile(kept + interval * N * channels, N, channels, d, inside)
             position = position_at(start, k, height, width, WIDE)
-            for i in range(0, count):
-                if i % 2 == 0:
-                    tl.store(own_states + i // 2 * N * BLOCK + matrix(N, BLOCK), h)
-                step = tl.load(own_steps + i * BLOCK + lanes)
+            pairs = tl.cdiv(count, 2)  # of positions; the last of the order may be a single one
+            for pair in range(0, pairs):
+                later = walk(position, stride, length)
+                step = tl.load(own_steps + 2 * pair * BLOCK + lanes)
+                later_step = tl.load(own_steps + (2 * pair + 1) * BLOCK + lanes)
                 u = load_row(own_x + position * x_position, d, inside)
+                later_u = load_row(own_x + later * x_position, d, inside)
                 b = tl.load(own_small + position * (orders * size) + at_b)
+                later_b = tl.load(own_small + later * (orders * size) + at_b)
+                tl.store(own_states + pair * N * BLOCK + matrix(N, BLOCK), h)
                 h = tl.exp2(step[None, :] * rate) * h + b[:, None] * (step * u)[None, :]
-                position = walk(position, stride, length)
+                h = tl.exp2(later_step[None, :] * rate) * h + later_b[:, None] * (later_step * later_u)[None, :]
+                position = walk(later, stride, length)
             tl.debug_barrier()
 
-            pairs = tl.cdiv(count, 2)
             position = position_at(start + 2 * (pairs - 1), k, height, width, WIDE)
             for pair in range(0, pairs):
                 i = 2 * (pairs - 1 - pair)
-                two = inside & (i + 1 < count)  # the last pair of the order may be a single position
+                two = inside & (i + 1 < count)
                 later = tl.where(i + 1 < count, walk(position, stride, length), position)
                 here = position * (orders * size)
                 there = later * (orders * size)
@@ -248,7 +252,7 @@ def scan_gradients(
 
                 c = tl.load(own_small + there + at_c)
                 du, dstep, db, dc, total_rate, g = step_gradients(
-                    g, total_rate, later_u, later_dy, later_step, later_decay, between, after, later_b, c, rate, direct
+                    g, total_rate, later_u, later_dy, later_step, later_decay, between, after, later_b, c, rate
                 )
                 tl.store(own_dx + later * channels + d, du, mask=two)
                 tl.store(own_gradients + (i + 1) * BLOCK + lanes, dstep)
@@ -257,13 +261,12 @@ def scan_gradients(
 
                 c = tl.load(own_small + here + at_c)
                 du, dstep, db, dc, total_rate, g = step_gradients(
-                    g, total_rate, u, dy, step, decay, before, between, b, c, rate, direct
+                    g, total_rate, u, dy, step, decay, before, between, b, c, rate
                 )
                 tl.store(own_dx + position * channels + d, du, mask=inside)
                 tl.store(own_gradients + i * BLOCK + lanes, dstep)
                 tl.store(own_dsmall + here + at_b, db)
                 tl.store(own_dsmall + here + at_c, dc)
-                total_skip += dy * u + later_dy * later_u
                 position = walk(walk(position, -stride, length), -stride, length)
             tl.debug_barrier()
 
@@ -278,5 +281,4 @@ def scan_gradients(
                 tl.debug_barrier()
 
     store_tile(drates + worker * N * channels, total_rate, N, channels, d, inside)
-    tl.store(dskip + worker * channels + d, total_skip, mask=inside)
     tl.store(dbias + worker * channels + d, total_bias, mask=inside)

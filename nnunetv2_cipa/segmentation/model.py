@@ -66,6 +66,8 @@ def load_model(folder: Path, folds: Sequence[str] | None, checkpoint: str, devic
         raise InputError(f"{folder} has no fold with {checkpoint}. Train the model, or name another by -chk.")
     predictor = nnUNetPredictor(device=device, perform_everything_on_device=device.type == "cuda", allow_tqdm=True)
     predictor.initialize_from_trained_model_folder(str(folder), wanted, checkpoint)
+    if predictor.configuration_manager.previous_stage_name:
+        raise InputError(f"{folder} is the second stage of a cascade. Give a model that needs no other.")
     schemes = predictor.configuration_manager.normalization_schemes
     if DIVISION_BY_255 in schemes:
         raise InputError(_no_8_bit(folder, f"it divides channels by 255 ({DIVISION_BY_255})"))

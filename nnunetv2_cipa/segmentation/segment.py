@@ -150,7 +150,8 @@ def segment_study(case: StudyCase, folder: Path, task: Task, *, overwrite: bool 
                 new / "segmentation.dcm", label, slices, task.model.class_names, Algorithm(task.model.name)
             )
         quantities = quantify(volumes.pet, label)
-        (new / "quantities.json").write_text(json.dumps(quantities, indent=1), encoding="utf-8")
+        text = json.dumps(quantities, indent=1, allow_nan=False)
+        (new / "quantities.json").write_text(f"{text}\n", encoding="utf-8")
         draw_study(new / "preview.png", placed.ct, placed.pet, label, case.name)
         found = figures(volumes)
         record = {

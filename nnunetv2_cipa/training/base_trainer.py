@@ -69,8 +69,8 @@ class BaseTrainer(nnUNetTrainer):
         return training, validation
 
     def _warnings_of_split(self, training: list[str], validation: list[str]) -> list[str]:
-        file = find_patients(Path(self.preprocessed_dataset_folder_base))
         try:
+            file = find_patients(Path(self.preprocessed_dataset_folder_base))
             patients = patients_of([*training, *validation], file)
         except InputError as error:
             return [f"Whether patients are in training and validation cannot be told. {error}"]

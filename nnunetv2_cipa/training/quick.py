@@ -1,6 +1,6 @@
-"""One quick schedule for CIPA and for nnU-Net's own U-Net: a comparison in minutes, on a CPU or in CI.
+"""Quick schedules for CIPA and for nnU-Net's own U-Net: a comparison in minutes, on a CPU or in CI.
 
-It shows that a pipeline works and that a network learns; it is far too short for results.
+They show that a pipeline works and that a network learns; they are far too short for results.
 """
 
 from nnunetv2_cipa.training.base_trainer import BaseTrainer
@@ -23,3 +23,10 @@ class nnUNetTrainer_quick(BaseTrainer):
     def _set_batch_size_and_oversample(self) -> None:
         super()._set_batch_size_and_oversample()
         self.batch_size: int = min(self.batch_size, LARGEST_BATCH_SIZE)
+
+
+class nnUNetTrainer_demo(nnUNetTrainer_quick):
+    """The quick schedule for longer: 300 iterations of 2 images, after which a network finds most of a phantom."""
+
+    epochs = 15
+    iterations_per_epoch = 20

@@ -14,7 +14,7 @@ from nnunetv2_cipa.network import VARIANTS, VariantName
 from nnunetv2_cipa.training.base_trainer import BaseTrainer
 from nnunetv2_cipa.training.nnUNetTrainerCIPA import nnUNetTrainerCIPA
 from nnunetv2_cipa.training.planned import nnUNetTrainer_planned
-from nnunetv2_cipa.training.quick import nnUNetTrainer_quick
+from nnunetv2_cipa.training.quick import nnUNetTrainer_demo, nnUNetTrainer_quick
 
 ENCODERS: Mapping[str, Mapping[str, Any]] = {
     name: {"variant": name} for name in VARIANTS if name != nnUNetTrainerCIPA.variant
@@ -24,7 +24,11 @@ ABLATIONS: Mapping[str, Mapping[str, Any]] = {
     "noDCIM": {"use_dcim": False},
     "noCRMnoDCIM": {"use_crm": False, "use_dcim": False},
 }
-SCHEDULES: Mapping[str, type[BaseTrainer]] = {"quick": nnUNetTrainer_quick, "planned": nnUNetTrainer_planned}
+SCHEDULES: Mapping[str, type[BaseTrainer]] = {
+    "quick": nnUNetTrainer_quick,
+    "demo": nnUNetTrainer_demo,
+    "planned": nnUNetTrainer_planned,
+}
 
 _NAME = re.compile(
     rf"(?P<network>nnUNetTrainerCIPA(_(?P<encoder>{'|'.join(ENCODERS)}))?(_(?P<ablation>{'|'.join(ABLATIONS)}))?)"

@@ -18,7 +18,7 @@ from nnunetv2_cipa.nnunet.probabilities import (
     Classes,
     find_probabilities,
     read_classes,
-    read_probabilities,
+    read_mean,
     validation_folders,
 )
 from nnunetv2_cipa.processes import for_each
@@ -31,11 +31,17 @@ from .trusted_case import RELEVANT
 
 @dataclass(frozen=True)
 class ValidationCase:
-    """A case of a cross-validation, predicted by the one model of its fold that has not seen it."""
+    """A case of a cross-validation, predicted by the models of its fold, which have not seen it.
+
+    Attributes:
+        fold: In which it is validated.
+        case: Its identifier.
+        files: Of probabilities, one of each model, which are averaged.
+    """
 
     fold: int
     case: str
-    file: Path
+    files: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ def run(arguments: Namespace) -> None:
     if arguments.o.suffix != ".json":
         raise InputError(f"-o {arguments.o} must end with .json.")
     with new_file(arguments.o, overwrite=arguments.overwrite) as file:
-        cases = find_validation(arguments.m, arguments.f)
+        cases = find_validation([arguments.m], arguments.f)
         classes = read_classes(arguments.m / "dataset.json")
         references = find_references(arguments.ref, [one.case for one in cases], classes)
         found = calibrate(cases, references, num_processes=arguments.np)
@@ -115,17 +121,25 @@ def read_temperature(file: Path) -> float:
     return temperature
 
 
-def find_validation(model: Path, folds: Sequence[int] | None = None) -> list[ValidationCase]:
-    """All cases of a model's cross-validation that have probabilities.
+def find_validation(models: Sequence[Path], folds: Sequence[int] | None = None) -> list[ValidationCase]:
+    """All cases of a cross-validation, of one model or of several together, that have probabilities.
 
     Raises:
-        InputError: folds or their probabilities are missing.
+        InputError: folds or their probabilities are missing, or models have other cases.
     """
-    return [
-        ValidationCase(fold, case, file)
-        for fold, folder in validation_folders(model, folds).items()
-        for case, file in find_probabilities(folder).items()
-    ]
+    first, *others = (
+        {
+            (fold, case): file
+            for fold, folder in validation_folders(model, folds).items()
+            for case, file in find_probabilities(folder).items()
+        }
+        for model in models
+    )
+    for model, found in zip(models[1:], others, strict=True):
+        if different := sorted(first.keys() ^ found.keys()):
+            listed = ", ".join(f"{case} of fold {fold}" for fold, case in different[:5])
+            raise InputError(f"{models[0]} and {model} have not validated the same cases: {listed}.")
+    return [ValidationCase(*key, (file, *(found[key] for found in others))) for key, file in first.items()]
 
 
 def calibrate(cases: Sequence[ValidationCase], references: References, *, num_processes: int = 1) -> Calibration:
@@ -166,7 +180,7 @@ def _fit(cases: Sequence[ValidationCase], samples: Sequence[list[PixelSample]], 
 def _sample(case: ValidationCase, references: References) -> list[PixelSample]:
     """Pixels of one case; for regions those of each region, as foreground or not."""
     classes = references.classes
-    probabilities = read_probabilities(case.file, classes)
+    probabilities = read_mean(case.files, classes)
     labels, counted = references.read(case.case, probabilities.shape[1:])
     truth = classes.masks(labels)
     if not classes.has_regions:
@@ -183,7 +197,7 @@ def _before_and_after(
 ) -> tuple[Reliability, Reliability]:
     case, temperature = case_and_temperature
     classes = references.classes
-    probabilities = read_probabilities(case.file, classes)
+    probabilities = read_mean(case.files, classes)
     labels, counted = references.read(case.case, probabilities.shape[1:])
     counted &= _foreground(probabilities, classes) >= RELEVANT
     truth = classes.union(labels)[counted]

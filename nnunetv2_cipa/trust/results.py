@@ -26,7 +26,9 @@ def curve_of(cases: Sequence[TrustedCase]) -> RiskCoverage | None:
     return risk_coverage([case.score for case in cases], risks) if risks else None
 
 
-def content(cases: Sequence[TrustedCase], *, members: Sequence[Path], temperature: float) -> dict[str, Any]:
+def content(
+    cases: Sequence[TrustedCase], *, members: Sequence[Path], temperature: float, highest_entropy: float
+) -> dict[str, Any]:
     """All there is, as JSON has it; undefined values are None."""
     curve = curve_of(cases)
     judged = [case.judged for case in cases if case.judged is not None]
@@ -34,6 +36,7 @@ def content(cases: Sequence[TrustedCase], *, members: Sequence[Path], temperatur
         "nnunetv2_cipa": __version__,
         "members": [str(member) for member in members],
         "temperature": temperature,
+        "highest_entropy_bits": highest_entropy,
         "cases": [_of_case(case) for case in least_trusted_first(cases)],
     }
     if curve is not None:

@@ -14,7 +14,7 @@ from .calibrate import read_temperature
 from .members import Members, find_members
 from .reference import References, find_references
 from .results import content, curve_of, least_trusted_first, write_csv, write_json
-from .trusted_case import TrustedCase, read_case
+from .trusted_case import TrustedCase, highest_entropy, read_case
 
 _SHOWN = 10
 
@@ -63,7 +63,11 @@ def run(arguments: Namespace) -> None:
             num_processes=arguments.np,
         )
         write_csv(folder / "trust.csv", found)
-        write_json(folder / "trust.json", content(found, members=arguments.i, temperature=temperature))
+        highest = highest_entropy(members.classes)
+        write_json(
+            folder / "trust.json",
+            content(found, members=arguments.i, temperature=temperature, highest_entropy=highest),
+        )
     print(f"\n{summary(found)}\n\n{arguments.o}")
 
 

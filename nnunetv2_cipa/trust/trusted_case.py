@@ -64,6 +64,11 @@ class TrustedCase:
         return math.fsum(self.agreement.values()) / len(self.agreement)
 
 
+def highest_entropy(classes: Classes) -> float:
+    """The highest entropy that a pixel can have, in bits."""
+    return 1.0 if classes.has_regions else math.log2(classes.channels)
+
+
 def read_case(
     identifier: str,
     files: tuple[Path, ...],
@@ -102,8 +107,7 @@ def read_case(
     predicted = classes.masks(classes.segmentation(plain))
     doubt = entropy(tempered, exclusive=exclusive)
     if maps is not None:
-        highest = math.log2(classes.channels) if exclusive else 1.0
-        write_map(maps, identifier, doubt, read_geometry(files[0]), highest)
+        write_map(maps, identifier, doubt, read_geometry(files[0]), highest_entropy(classes))
     if probabilities is not None:
         np.savez_compressed(probabilities / f"{identifier}.npz", probabilities=tempered)
         properties = files[0].with_suffix(".pkl")

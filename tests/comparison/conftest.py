@@ -28,9 +28,7 @@ def make_case(identifier, overlap, hausdorff95=1.0, slices=1):
     return Case(
         overlap=Overlap(*overlap),
         lesions=Lesions(detected=1),
-        matches=MatchedLesions(
-            detected=(float(overlap[0]),) if overlap[0] else (), missed=() if overlap[0] else (5.0,)
-        ),
+        matches=MatchedLesions(detected=lesion if overlap[0] else (), missed=() if overlap[0] else lesion),
         volumes=Volumes(),
         distances=SurfaceDistances(hausdorff95, hausdorff95 / 2),
         identifier=identifier,

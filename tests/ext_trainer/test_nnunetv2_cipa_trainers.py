@@ -14,7 +14,7 @@ from nnunetv2_cipa.training import trainers
 NAMES = [
     *("nnUNetTrainerCIPA", "nnUNetTrainerCIPA_base", "nnUNetTrainerCIPA_noCRMnoDCIM", "nnUNetTrainerCIPA_250epochs"),
     *("nnUNetTrainerCIPA_small_noCRM_50epochs", "nnUNetTrainerCIPA_small_quick", "nnUNetTrainerCIPA_noDCIM_planned"),
-    *("nnUNetTrainer_quick", "nnUNetTrainer_planned"),
+    *("nnUNetTrainer_quick", "nnUNetTrainer_demo", "nnUNetTrainer_planned"),
 ]
 PATH = Path(nnunetv2_cipa.__path__[0]) / "ext_trainer" / "nnunetv2_cipa_trainers.py"
 

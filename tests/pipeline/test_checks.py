@@ -2,10 +2,12 @@ import shutil
 from dataclasses import replace
 from unittest.mock import Mock
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.pipeline.checks import check, doubts
+from nnunetv2_cipa.pipeline.checks import check, check_test_set, doubts
 from nnunetv2_cipa.pipeline.experiment import Experiment
 from nnunetv2_cipa.submission import SampleSubmission
 
@@ -26,8 +28,8 @@ def raw(workspace, monkeypatch):
     monkeypatch.setattr("nnunetv2_cipa.nnunet.raw_dataset.RawDataset.pixels", lambda self: 1000)
     write_dataset_json(workspace.raw, ".nii.gz", primary=1, nodes=2)
     for part, cases in (("Tr", range(6)), ("Ts", range(6, 8))):
-        touch(workspace.raw / f"images{part}", *(f"P-{n:03d}_{c:04d}.nii.gz" for n in cases for c in range(2)))
-        touch(workspace.raw / f"labels{part}", *(f"P-{n:03d}.nii.gz" for n in cases))
+        touch(workspace.raw / f"images{part}", *(f"CHUM-{n:03d}_{c:04d}.nii.gz" for n in cases for c in range(2)))
+        touch(workspace.raw / f"labels{part}", *(f"CHUM-{n:03d}.nii.gz" for n in cases))
     return workspace.raw
 
 
@@ -92,10 +94,10 @@ def test_a_sample_has_the_cases_of_the_test_set_in_any_order(workspace, slices):
 
 
 def test_a_test_set_is_labelled_as_a_whole_or_not_at_all(workspace, raw):
-    (raw / "labelsTs" / "P-007.nii.gz").unlink()
-    with pytest.raises(InputError, match=r"1 of 2 test cases have no file in .*labelsTs, such as P-007"):
+    (raw / "labelsTs" / "CHUM-007.nii.gz").unlink()
+    with pytest.raises(InputError, match=r"1 of 2 test cases have no file in .*labelsTs, such as CHUM-007"):
         check(workspace, EXPERIMENT)
-    (raw / "labelsTs" / "P-006.nii.gz").unlink()
+    (raw / "labelsTs" / "CHUM-006.nii.gz").unlink()
     check(workspace, EXPERIMENT)
 
 
@@ -118,6 +120,26 @@ def test_a_file_of_patients_must_name_all_cases(workspace, slices, tmp_path):
     (tmp_path / "patients.json").write_text('{"0001_1": "Ada"}')
     with pytest.raises(InputError, match="does not name the patients of 7 cases"):
         check(workspace, replace(EXPERIMENT, patients=tmp_path / "patients.json"))
+
+
+def of_user(workspace):
+    return replace(workspace, source=replace(workspace.source, converter=None))
+
+
+def test_labels_of_the_test_set_are_read_before_anything_is_run(workspace, slices):
+    for case in ("0004_1", "0004_2"):
+        Image.fromarray(np.eye(8, dtype=np.uint8)).save(slices / "labelsTs" / f"{case}.png")
+    check_test_set(of_user(workspace))
+    Image.fromarray(255 * np.eye(8, dtype=np.uint8)).save(slices / "labelsTs" / "0004_2.png")
+    with pytest.raises(InputError, match=r"(?s)1 of 2 labels of the test set.*0004_2\.png.*no labels: 255"):
+        check_test_set(of_user(workspace))
+    check_test_set(workspace)  # conversions have looked at theirs
+
+
+def test_channels_of_the_test_set_must_be_complete(workspace, slices):
+    (slices / "imagesTs" / "0004_2_0001.png").unlink()
+    with pytest.raises(InputError, match=r"(?s)1 images of the test set are missing.*0004_2_0001\.png"):
+        check_test_set(of_user(workspace))
 
 
 def test_folders_must_be_possible_and_writable(workspace, monkeypatch):

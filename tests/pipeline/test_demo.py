@@ -1,8 +1,10 @@
+import importlib
 import json
 from argparse import ArgumentParser
 
 import pytest
 
+from nnunetv2_cipa.cli import COMMANDS
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.pipeline import demo
 
@@ -11,6 +13,14 @@ def arguments(*words):
     parser = ArgumentParser()
     demo.add_arguments(parser)
     return parser.parse_args(words)
+
+
+def test_at_least_twelve_patients_are_for_testing(tmp_path):
+    command = demo._phantom(tmp_path / "data").command
+    make_phantom = ArgumentParser()
+    importlib.import_module(COMMANDS[command[1]].module).add_arguments(make_phantom)
+    made = make_phantom.parse_args(command[2:])
+    assert made.patients // 5 >= 12
 
 
 def test_data_must_exist(tmp_path):
@@ -43,7 +53,7 @@ def test_both_networks_go_through_the_same_steps(tmp_path, monkeypatch):
     monkeypatch.setenv("nnUNet_raw", "/of/the/user")
     with pytest.raises(InputError, match="far enough"):
         demo.run(arguments("-o", str(tmp_path / "work")))
-    assert [name.replace("CIPA", "") for name in asked["experiment"].trainers] == ["nnUNetTrainer_quick"] * 2
+    assert [name.replace("CIPA", "") for name in asked["experiment"].trainers] == ["nnUNetTrainer_demo"] * 2
     assert [step.name for step in asked["before"]] == ["make_phantom"]
     assert asked["workspace"].nnunet_raw == tmp_path / "work" / "nnUNet_raw"
     data = tmp_path / "data"

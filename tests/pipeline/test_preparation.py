@@ -81,12 +81,12 @@ RESENC = Experiment((OURS, "nnUNetTrainer__nnUNetResEncUNetLPlans"), (0,), seeds
 
 def test_nnunet_plans_its_presets(workspace, tmp_path):
     ledger = Ledger(tmp_path / "steps.jsonl")
-    [step] = preparation.presets(workspace, RESENC, ledger)
+    [step] = preparation.presets(workspace, RESENC, ledger, ("plan",))
     assert (step.name, step.needs) == ("plan_nnUNetResEncUNetLPlans", ("plan",))
     assert step.command[1:] == ("-d", "605", "-pl", "nnUNetPlannerResEncL")
     assert step.output.paths == (workspace.preprocessed / "nnUNetResEncUNetLPlans.json",)
-    assert preparation.presets(workspace, RESENC, ledger, planned_already=True)[0].needs == ()
-    assert preparation.presets(workspace, EXPERIMENT, ledger) == []
+    assert preparation.presets(workspace, RESENC, ledger, ("plan_folds",))[0].needs == ("plan_folds",)
+    assert preparation.presets(workspace, EXPERIMENT, ledger, ("plan",)) == []
 
 
 def test_presets_have_seeds_of_their_own(workspace):
@@ -101,6 +101,6 @@ def test_plans_of_the_users_are_not_replaced(workspace, tmp_path):
     workspace.preprocessed.mkdir(parents=True)
     (workspace.preprocessed / "nnUNetResEncUNetLPlans.json").touch()
     with pytest.raises(InputError, match="not made by this run"):
-        preparation.presets(workspace, RESENC, ledger)
+        preparation.presets(workspace, RESENC, ledger, ())
     ledger.started("plan_nnUNetResEncUNetLPlans", "key", {}, [])
-    assert len(preparation.presets(workspace, RESENC, ledger)) == 1
+    assert len(preparation.presets(workspace, RESENC, ledger, ())) == 1

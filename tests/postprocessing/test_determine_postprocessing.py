@@ -1,7 +1,9 @@
 """The command: from a cross-validation to a rule in a file."""
 
 import json
+import shutil
 
+import numpy as np
 import pytest
 
 from nnunetv2_cipa.cli import main
@@ -63,3 +65,19 @@ def test_bad_input_leaves_nothing(tmp_path, trained, capsys):
     assert command(tmp_path, (model / "fold_0", labels)) == 1
     assert "Is it a model's folder" in capsys.readouterr().err
     assert not (tmp_path / "rule.json").exists()
+
+
+def test_probabilities_of_several_models_are_averaged(tmp_path, trained, capsys):
+    model, labels = trained
+    other = tmp_path / "OTHER__PLANS__2d"
+    shutil.copytree(model, other)
+    for file in other.glob("fold_*/validation/*.npz"):
+        foreground = np.load(file)["probabilities"][1].astype(float) * 0.5  # a mean of 0.75 times the first model's
+        np.savez(file, probabilities=np.stack([1 - foreground, foreground]))
+    words = ["determine_postprocessing", "-m", model, other, "-ref", labels, "-o", tmp_path / "both.json", "-np", "1"]
+    assert main([*map(str, words)]) == 0
+    assert read_rule(tmp_path / "both.json").threshold == 0.25
+    assert json.loads((tmp_path / "both.json").read_text())["models"] == [model.name, other.name]
+    (other / "fold_1" / "validation" / "p1_1.npz").unlink()
+    assert main([*map(str, words), "--overwrite"]) == 1
+    assert "have not validated the same cases: p1_1 of fold 1" in capsys.readouterr().err

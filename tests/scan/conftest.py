@@ -1,11 +1,27 @@
 """The selective scan written out step by step in float64, and random arguments for it."""
 
+import importlib.util
 from collections.abc import Callable
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from nnunetv2_cipa.scan.triton_backend import is_interpreted
+
+if is_interpreted() and importlib.util.find_spec("triton"):  # helpers of kernels: Triton patches itself at every call
+    from triton.runtime.interpreter import InterpretedFunction
+
+    call_patching, called = InterpretedFunction.__call__, set()
+
+    def call_once_patching(function, *arguments, **keywords):
+        if function.fn in called:
+            return function.rewrite()(*arguments, **keywords)
+        called.add(function.fn)
+        return call_patching(function, *arguments, **keywords)
+
+    InterpretedFunction.__call__ = call_once_patching
 
 NAMES = ("u", "delta", "A", "B", "C", "D", "delta_bias", "delta_weight")
 
@@ -112,7 +128,7 @@ def map_arguments() -> Callable[..., list[Tensor]]:
     """
 
     def make(
-        batch=2, height=3, width=5, channels=3, states=4, directions=4, *, rank=0, dtype=torch.float64, seed=0
+        batch=2, height=2, width=3, channels=3, states=4, directions=4, *, rank=0, dtype=torch.float64, seed=0
     ) -> list[Tensor]:
         random = torch.Generator().manual_seed(seed)
 

@@ -210,7 +210,7 @@ class TestAvailability:
     def test_no_extension(self, extension, monkeypatch, installed, expected):
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: name if name in installed else None)
         assert expected in BACKEND.unavailable_reason()
-        assert "pip install mamba-ssm" in BACKEND.unavailable_reason()
+        assert "MAMBA_KEEP_CUDA_BUILD=TRUE pip install mamba-ssm" in BACKEND.unavailable_reason()
         with pytest.raises(InputError, match=r"backend=mamba_ssm.*pip install mamba-ssm"):
             choose_backend(torch.device("cpu"), name="mamba_ssm")
 

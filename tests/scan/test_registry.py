@@ -57,11 +57,28 @@ class TestAutomaticChoice:
         assert choose_backend(CPU).name == choose_backend(CUDA).name == "plain"
 
     def test_order_of_the_real_ones(self):
-        assert [backend.name for backend in registry.BACKENDS] == ["mamba_ssm", "cpu", "torch"]
+        assert [backend.name for backend in registry.BACKENDS] == ["mamba_ssm", "cpu", "triton", "torch"]
 
     def test_torch_is_there_for_any_device_and_dtype(self):
         assert choose_backend(torch.device("mps")).name == "torch"
         assert choose_backend(CPU, torch.float64).name == "torch"
+
+    def test_what_is_for_tests_is_never_chosen_by_itself(self, backends, monkeypatch):
+        monkeypatch.setattr(backends[1], "by_name_only", lambda device: device == CPU)
+        assert choose_backend(CPU).name == "plain"
+        assert choose_backend(CPU, name="native").name == "native"
+
+    def test_on_gpus_triton_is_chosen_before_torch_and_after_mamba_ssm(self, monkeypatch):
+        for backend in registry.BACKENDS:
+            monkeypatch.setattr(backend, "unavailable_reason", lambda: None)
+        assert choose_backend(CUDA).name == "mamba_ssm"
+        monkeypatch.setattr(registry.BACKENDS[0], "unavailable_reason", lambda: "Not built.")
+        assert choose_backend(CUDA).name == "triton"
+        assert choose_backend(CUDA, torch.float64).name == "torch"
+        monkeypatch.setenv("TRITON_INTERPRET", "1")
+        assert choose_backend(CPU).name == "cpu"
+        monkeypatch.setattr(registry.BACKENDS[1], "unavailable_reason", lambda: "Not built.")
+        assert choose_backend(CPU).name == "torch"
 
 
 class TestNamedChoice:

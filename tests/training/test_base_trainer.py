@@ -124,10 +124,11 @@ def test_folds_of_whole_patients_are_not_worth_a_word(log_of_split):
     assert log_of_split(["a1", "a2"], ["a1", "a2"], {"a1": "A", "a2": "A"}, fold="all") == []
 
 
-def test_an_incomplete_list_of_patients_does_not_keep_from_training(log_of_split):
-    (warning,) = log_of_split(["a1"], ["b1"], {"a1": "A"})
+@pytest.mark.parametrize(("patients", "reason"), [({"a1": "A"}, "b1"), (["A", "B"], "must give each case identifier")])
+def test_a_list_of_patients_that_does_not_fit_does_not_keep_from_training(log_of_split, patients, reason):
+    (warning,) = log_of_split(["a1"], ["b1"], patients)
     assert "cannot be told" in warning
-    assert "b1" in warning
+    assert reason in warning
 
 
 @pytest.mark.parametrize(("kind", "axes"), [(BaseTrainer, (0, 1)), (nnUNetTrainer_quick, None)])

@@ -16,7 +16,16 @@ from nnunetv2_cipa.training.quick import nnUNetTrainer_quick
 
 ENCODERS = {"": "tiny", "_small": "small", "_base": "base"}
 ABLATIONS = {"": (True, True), "_noCRM": (False, True), "_noDCIM": (True, False), "_noCRMnoDCIM": (False, False)}
-SCHEDULES = {"": 1000, "_quick": 20, "_planned": 1000, "_1epoch": 1, "_5epochs": 5, "_250epochs": 250, "_33epochs": 33}
+SCHEDULES = {
+    "": 1000,
+    "_quick": 20,
+    "_demo": 15,
+    "_planned": 1000,
+    "_1epoch": 1,
+    "_5epochs": 5,
+    "_250epochs": 250,
+    "_33epochs": 33,
+}
 NAMES = ["".join(parts) for parts in itertools.product(["nnUNetTrainerCIPA"], ENCODERS, ABLATIONS, SCHEDULES)]
 
 
@@ -26,8 +35,8 @@ def test_every_combination_is_what_its_name_says(encoder, ablation, schedule):
     assert issubclass(trainer, nnUNetTrainerCIPA)
     assert (trainer.variant, trainer.use_crm, trainer.use_dcim) == (ENCODERS[encoder], *ABLATIONS[ablation])
     assert trainer.epochs == SCHEDULES[schedule]
-    assert trainer.iterations_per_epoch == (10 if schedule == "_quick" else 250)
-    assert issubclass(trainer, nnUNetTrainer_quick) == (schedule == "_quick")
+    assert trainer.iterations_per_epoch == {"_quick": 10, "_demo": 20}.get(schedule, 250)
+    assert issubclass(trainer, nnUNetTrainer_quick) == (schedule in ("_quick", "_demo"))
     assert issubclass(trainer, nnUNetTrainer_planned) == (schedule == "_planned")
     assert (trainer.initial_lr, trainer.weight_decay) == (1e-3, 1e-2)
 

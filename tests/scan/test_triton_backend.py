@@ -1,0 +1,285 @@
+"""The Triton backend: in the interpreter (a process of its own), compiled for GPUs that are not here, and its plan."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.scan import registry, selective_scan, selective_scan_2d, triton_backend
+from nnunetv2_cipa.scan.operators import Scan
+
+BACKEND = next(backend for backend in registry.BACKENDS if backend.name == "triton")
+CHECKOUT = Path(__file__).parents[2]
+needs_triton = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="triton is not installed")
+interpreted = pytest.mark.skipif(not triton_backend.is_interpreted(), reason="for the interpreter's process")
+compiled = pytest.mark.skipif(triton_backend.is_interpreted(), reason="for a process without the interpreter")
+
+
+def scan(*tensors: Tensor) -> Tensor:
+    return selective_scan(*tensors, delta_softplus=True, backend="triton")
+
+
+def scan_2d(*tensors: Tensor) -> Tensor:
+    return selective_scan_2d(*tensors, backend="triton")
+
+
+@needs_triton
+@compiled
+def test_in_the_interpreter():
+    """What every backend must do, and the tests below that are for the interpreter."""
+    files = [os.fspath(Path(__file__).with_name(name)) for name in ("test_interface.py", Path(__file__).name)]
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *files, "-k", "triton and not cuda"],
+        env=os.environ | {"TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout[-5000:]
+    assert "passed" in result.stdout
+
+
+@interpreted
+class TestInterpreted:
+    @pytest.fixture(autouse=True)
+    def small_pieces(self, monkeypatch):
+        """Intervals of four positions, so that small maps have several, and sections of them."""
+        monkeypatch.setattr(triton_backend, "INTERVAL", 4)
+        monkeypatch.setattr(triton_backend, "ROWS", 4)
+
+    @settings(max_examples=6)
+    @given(
+        batch=st.integers(0, 2),
+        height=st.integers(1, 4),
+        width=st.integers(1, 4),
+        channels=st.sampled_from([1, 2, 33]),
+        states=st.sampled_from([1, 3, 16]),
+        rank=st.sampled_from([0, 1, 6, 20]),
+        warps=st.sampled_from([1, 64]),
+        directions=st.sampled_from([1, 1, 4]),
+    )
+    def test_any_shape(
+        self, map_arguments, reference_scan_2d, assert_accurate, batch, height, width, channels, states, rank, warps,
+        directions,
+    ):  # fmt: skip
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            monkeypatch.setattr(triton_backend, "WARPS_PER_PROCESSOR", warps)
+            sizes = (batch, height, width, channels, states, directions)
+            tensors = map_arguments(*sizes, rank=rank, dtype=torch.float32)
+            assert_accurate(scan_2d, reference_scan_2d, tensors)
+
+    @pytest.mark.parametrize("length", [3, 4, 5, 8, 13])
+    def test_borders_of_intervals_and_sections(
+        self, monkeypatch, length, map_arguments, reference_scan_2d, assert_accurate
+    ):
+        monkeypatch.setattr(triton_backend, "WARPS_PER_PROCESSOR", 64)
+        tensors = map_arguments(1, length, 1, 2, 2, 1, rank=2, dtype=torch.float32)
+        assert_accurate(scan_2d, reference_scan_2d, tensors)
+
+    @pytest.mark.parametrize("decay", [1e-3, 1e3, 1e30])
+    @pytest.mark.parametrize("step", [-20.0, 20.0])
+    def test_extreme_steps_and_decays(
+        self, monkeypatch, decay, step, sequence_arguments, reference_scan, assert_accurate
+    ):
+        monkeypatch.setattr(triton_backend, "WARPS_PER_PROCESSOR", 64)
+        u, delta, A, *rest = sequence_arguments(1, 1, 3, 11, 2, dtype=torch.float32)
+        reference = lambda *tensors: reference_scan(*tensors, True)  # noqa: E731
+        assert_accurate(scan, reference, [u, delta + step, A * decay, *rest])
+
+    def test_largest_states_and_rank(self, map_arguments, reference_scan_2d, assert_accurate):
+        tensors = map_arguments(1, 3, 1, 2, 64, 1, rank=64, dtype=torch.float32)
+        assert_accurate(scan_2d, reference_scan_2d, tensors)
+
+    def test_a_batch_in_parts(self, monkeypatch, map_arguments):
+        tensors = map_arguments(3, 2, 2, 2, 2, 1, rank=2, dtype=torch.float32)
+        whole = scan_2d(*tensors)
+        monkeypatch.setattr(triton_backend, "PART_BYTES", 1)
+        assert torch.equal(scan_2d(*tensors), whole)
+
+    def test_offsets_of_64_bits_give_the_same_bits(self, monkeypatch, map_arguments):
+        tensors = map_arguments(1, 3, 2, 2, 2, dtype=torch.float32)
+        narrow = scan_2d(*tensors)
+        compiled_for = triton_backend.compiled_for
+        monkeypatch.setattr(triton_backend, "compiled_for", lambda *sizes: compiled_for(*sizes) | {"WIDE": True})
+        assert torch.equal(scan_2d(*tensors), narrow)
+
+    def test_x_is_read_in_place_and_only_entry_states_are_kept(self, monkeypatch, map_arguments):
+        x, *rest = map_arguments(1, 4, 2, 4, 2, rank=2, dtype=torch.float32)
+        x = torch.cat([x, x], dim=-1)[..., :4]
+        prepared = triton_backend.Prepared.of(Scan(x, *rest), 2, 8)
+        assert prepared.x.data_ptr() == x.data_ptr()
+        kept = []
+        with torch.autograd.graph.saved_tensors_hooks(kept.append, lambda tensor: tensor):
+            scan_2d(x.requires_grad_(), *rest)
+        known = {tensor.data_ptr() for tensor in (x, *rest)}
+        assert [tuple(tensor.shape) for tensor in kept if tensor.data_ptr() not in known] == [(1, 4, 2, 2, 4)]
+
+    def test_too_many_states(self, map_arguments):
+        with pytest.raises(InputError, match=r"65 states .* at most 64"):
+            scan_2d(*map_arguments(1, 1, 1, 1, 65, dtype=torch.float32))
+
+    def test_too_large_a_rank(self, map_arguments):
+        with pytest.raises(InputError, match=r"65 columns .* at most 64"):
+            scan_2d(*map_arguments(1, 1, 1, 1, 1, rank=65, dtype=torch.float32))
+
+    def test_a_small_network_learns_as_with_the_cpu_backend(self, monkeypatch):
+        """A few steps of a state-space layer: the same losses."""
+        from nnunetv2_cipa.network.state_space import SS2D
+
+        def losses(backend: str) -> list[float]:
+            monkeypatch.setenv(registry.ENVIRONMENT_VARIABLE, backend)
+            torch.manual_seed(0)
+            layer, x = SS2D(4, 2), torch.randn(1, 2, 3, 4)
+            optimizer = torch.optim.SGD(layer.parameters(), 0.1)
+            values = []
+            for _ in range(3):
+                loss = (layer(x) - x).square().mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                values.append(loss.item())
+            return values
+
+        assert losses("triton") == pytest.approx(losses("torch"), rel=1e-5)
+
+
+@pytest.fixture(scope="module")
+def model(request):
+    """The benchmark that compiles the kernels and reads their machine code."""
+    folder = CHECKOUT / "benchmarks"
+    if not (folder / "scan_gpu_model.py").is_file():
+        pytest.skip("the benchmarks are not here")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.syspath_prepend(folder)
+        import scan_gpu_model
+
+        yield scan_gpu_model
+
+
+@needs_triton
+@compiled
+class TestMachineCode:
+    def compile(self, model, name: str, target, states=16, rank=6, **options):
+        kernel, constants = model.kernels_of(states, rank, **options)[name]
+        return model.compile_kernel(kernel, constants, target)
+
+    @pytest.mark.parametrize("capability", [80, 86, 89, 90, 100, 120])
+    @pytest.mark.parametrize("name", ["scan_sections", "scan_gradients"])
+    def test_nothing_is_spilled(self, model, capability, name):
+        used = model.resources(self.compile(model, name, model.GPUTarget("cuda", capability, 32)).asm["cubin"])
+        assert used["STACK"] == used["LOCAL"] == 0
+
+    @pytest.mark.parametrize(
+        ("states", "rank", "wide"), [(4, 6, False), (16, 0, False), (16, 48, False), (16, 6, True)]
+    )
+    @pytest.mark.parametrize("name", ["scan_section_ends", "scan_sections"])
+    def test_other_sizes_of_the_network(self, model, name, states, rank, wide):
+        used = model.resources(
+            self.compile(model, name, model.GPUTarget("cuda", 90, 32), states, rank, wide=wide).asm["cubin"]
+        )
+        assert used["STACK"] == used["LOCAL"] == 0
+
+    @pytest.mark.parametrize("name", ["scan_section_ends", "scan_sections", "section_gradients"])
+    def test_threads_exchange_nothing_in_the_inner_loop(self, model, name):
+        cubin = self.compile(model, name, model.GPUTarget("cuda", 90, 32)).asm["cubin"]
+        inner = [loop for loop in model.loops(cubin) if loop.inside and loop.exponentials >= 16]
+        assert len(inner) == 1
+        assert not {"SHFL", "BAR", "LDS", "STS"} & set(inner[0].instructions)
+        assert inner[0].total <= 1.5 * 128
+
+    def test_for_amd(self, model):
+        for name in model.kernels_of(16, 6):
+            assert "amdgcn" in self.compile(model, name, model.GPUTarget("hip", "gfx942", 64)).asm
+
+    def test_loops_of_a_disassembly(self, model):
+        lines = [
+            ".L_x_0:", "        /*0000*/                   MOV R1, R2 ;",
+            ".L_x_1:", "        /*0010*/                   FADD R1, R1, R2 ;",
+            "        /*0020*/                   MUFU.EX2 R1, R1 ;",
+            "        /*0030*/              @P0  BRA `(.L_x_1) ;",
+            "        /*0040*/             @!P1  BRA `(.L_x_0) ;",
+            ".L_x_2:", "        /*0050*/                   BRA `(.L_x_2) ;",
+        ]  # fmt: skip
+        outer, inner = model.find_loops(lines)
+        assert (inner.total, inner.exponentials, inner.inside) == (3, 1, True)
+        assert (outer.total, outer.inside) == (5, False)
+        assert inner.clocks() == 8  # the exponential: 32 lanes by a quarter of 16 a clock
+
+
+class TestPlan:
+    def sizes(self, batch: int, side: int, channels: int, states: int, processors: int) -> triton_backend.Sizes:
+        x = torch.empty(batch, side, side, channels, device="meta")
+        A = torch.empty(4, channels, states, device="meta")
+        weight = torch.empty(4, channels, 6, device="meta")
+        return triton_backend.cut(Scan(x, x, A, x, x, x, x, weight), processors)
+
+    def test_a_small_batch_is_cut_in_sections(self):
+        sizes = self.sizes(2, 128, 192, 16, 132)
+        assert 132 * 8 <= sizes.batch * sizes.orders * sizes.blocks * sizes.sections < 132 * 16
+        assert sizes.section_length % triton_backend.INTERVAL == 0
+
+    def test_a_large_batch_is_not(self):
+        assert self.sizes(64, 128, 192, 16, 132).sections == 1
+        assert self.sizes(4096, 4, 192, 16, 132).sections == 1
+
+    def test_many_small_maps_share_programs(self):
+        sizes = self.sizes(4096, 4, 192, 16, 132)
+        assert 132 * 8 <= sizes.grid[0] * sizes.grid[1] < 132 * 16
+
+    @given(side=st.integers(1, 1024), batch=st.integers(0, 30), processors=st.integers(1, 200))
+    def test_sections_cover_the_map_once(self, side, batch, processors):
+        sizes = self.sizes(batch, side, 96, 16, processors)
+        assert (sizes.sections - 1) * sizes.section_length < side**2 <= sizes.sections * sizes.section_length
+        assert sizes.workers >= 1
+
+    def test_offsets_of_64_bits_where_an_image_needs_them(self):
+        def scan_of(channels: int) -> Scan:
+            x = torch.empty(1, 1024, 1024, channels, device="meta")
+            return Scan(x, x, torch.empty(4, channels, 16, device="meta"), x, x, x, x)
+
+        for channels, wide in ((2047, False), (2048, True)):
+            scan = scan_of(channels)
+            assert triton_backend.compiled_for(scan, triton_backend.cut(scan, 1))["WIDE"] is wide
+
+    @pytest.mark.parametrize(("number", "power"), [(1, 1), (3, 4), (16, 16), (17, 32), (64, 64)])
+    def test_powers_of_two(self, number, power):
+        assert triton_backend._power_of_two(number) == power
+
+
+@compiled
+class TestAvailability:
+    def test_without_triton(self, monkeypatch):
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+        assert "Triton is not installed" in BACKEND.unavailable_reason()
+
+    @needs_triton
+    def test_without_a_gpu(self, monkeypatch):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        assert "PyTorch finds no GPU" in BACKEND.unavailable_reason()
+
+    @needs_triton
+    def test_an_old_gpu(self, monkeypatch):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (7, 0))
+        assert "7.5 or newer" in BACKEND.unavailable_reason()
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (8, 6))
+        assert BACKEND.unavailable_reason() is None
+
+    def test_supports(self):
+        assert BACKEND.supports(torch.device("cuda", 1), torch.float32)
+        assert not BACKEND.supports(torch.device("cuda"), torch.float64)
+        assert not BACKEND.supports(torch.device("cpu"), torch.float32)
+        assert BACKEND.by_name_only(torch.device("cpu"))
+        assert not BACKEND.by_name_only(torch.device("cuda"))
+
+    def test_triton_is_not_imported_with_the_package(self):
+        code = "import sys, nnunetv2_cipa.scan; assert 'nnunetv2_cipa.scan.triton_kernels' not in sys.modules"
+        subprocess.run([sys.executable, "-c", code], check=True)

@@ -36,7 +36,8 @@ def project(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if not _by_onednn(x):
         return F.linear(x, weight, bias)
     rows = x.reshape(-1, x.shape[-1]).contiguous()  # oneDNN is a hundred times slower on gaps
-    if torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad):
+    learns = any(tensor is not None and tensor.requires_grad for tensor in (x, weight, bias))
+    if learns and torch.is_grad_enabled():
         y: Tensor = _InnerProduct.apply(rows, weight, bias)
     else:
         y = inner_product(rows, weight, bias)

@@ -19,7 +19,7 @@ def bias(reference: Numbers, prediction: Numbers) -> Numbers:
 
 
 def absolute_error(reference: Numbers, prediction: Numbers) -> Numbers:
-    """Mean of |prediction - reference|."""
+    """Mean of the differences between prediction and reference, without their signs."""
     return np.mean(np.abs(prediction - reference), axis=-1)
 
 

@@ -33,6 +33,12 @@ def test_strided_input():
     torch.testing.assert_close(project(x, weight), F.linear(x, weight))
 
 
+def test_a_bias_alone_has_a_gradient():
+    bias = torch.zeros(3, requires_grad=True)
+    project(torch.ones(2, 5, 4), torch.ones(3, 4), bias).sum().backward()
+    assert bias.grad.tolist() == [10.0] * 3
+
+
 def test_gradients_in_double_precision():
     layer = Projection(5, 3).double()
     x = torch.randn(2, 4, 5, dtype=torch.float64, requires_grad=True)

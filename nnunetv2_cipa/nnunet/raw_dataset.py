@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,13 +29,15 @@ class RawDataset:
 
     def training_files(self) -> dict[str, tuple[list[Path], Path]]:
         """Images, one a channel, and label of each training case: of imagesTr and labelsTr, or as dataset.json says."""
-        from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
-
         content = _read(self.folder)
-        if "dataset" not in content and not (self.folder / "imagesTr").is_dir():
-            return {}
-        files = get_filenames_of_train_images_and_targets(str(self.folder), content)
-        return {case: ([Path(image) for image in files[case]["images"]], Path(files[case]["label"])) for case in files}
+        if "dataset" in content:
+            from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
+
+            files = get_filenames_of_train_images_and_targets(str(self.folder), content)
+            return {case: ([Path(one) for one in files[case]["images"]], Path(files[case]["label"])) for case in files}
+        labels = self.folder / "labelsTr"
+        images = self._images("imagesTr")
+        return {case: (of_case, labels / f"{case}{self.file_ending}") for case, of_case in images.items()}
 
     @property
     def training_cases(self) -> list[str]:
@@ -44,11 +47,7 @@ class RawDataset:
     @property
     def test_cases(self) -> list[str]:
         """Case identifiers of imagesTs, sorted; none where that is not there."""
-        from nnunetv2.utilities.utils import get_identifiers_from_splitted_dataset_folder
-
-        if not (folder := self.folder / "imagesTs").is_dir():
-            return []
-        return sorted(get_identifiers_from_splitted_dataset_folder(str(folder), self.file_ending))
+        return list(self._images("imagesTs"))
 
     @property
     def unlabelled_test_cases(self) -> list[str]:
@@ -82,6 +81,14 @@ class RawDataset:
             return int(self._reader()().read_images([first])[0][0].size)
         except Exception as error:  # each reader raises what its libraries do
             raise InputError(f"{first} cannot be read: {str(error).strip().splitlines()[-1]}") from error
+
+    def _images(self, name: str) -> dict[str, list[Path]]:
+        """Images of each case, in their order; nnU-Net's own search starts twelve processes for that."""
+        folder, images = self.folder / name, defaultdict[str, list[Path]](list)
+        for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if file.name.endswith(self.file_ending):
+                images[file.name.removesuffix(self.file_ending)[: -len("_0000")]].append(file)
+        return dict(sorted(images.items()))
 
     def _reader(self) -> type[Any]:
         from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json

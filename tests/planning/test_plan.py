@@ -39,7 +39,10 @@ def preprocessed(tmp_path, monkeypatch):
         "configurations": {"2d": configuration, "3d_fullres": {}},
     }
     (folder / "nnUNetPlans.json").write_text(json.dumps(stock))
-    (folder / "dataset.json").write_text(json.dumps({"channel_names": {"0": "CT", "1": "PET"}}))
+    names, labels = {"0": "CT", "1": "PET"}, {"background": 0, "tumor": 1}
+    for place in (folder, tmp_path / "nnUNet_raw" / NAME):
+        content = json.dumps({"channel_names": names, "labels": labels, "file_ending": ".png"})
+        (place / "dataset.json").write_text(content)
     (folder / "splits_final.json").write_text(json.dumps([{"train": ["a_1"], "val": ["b_1", "b_2"]}] * 5))
     monkeypatch.setattr(plan, "available_memory", lambda device: 8 * 10**9)
     return folder
@@ -120,6 +123,13 @@ def test_a_time_budget_is_measured_and_planned(preprocessed, monkeypatch):
 
 
 @pytest.mark.slow
+def test_a_dataset_without_raw_data_has_a_time_budget_too(preprocessed, tmp_path, monkeypatch):
+    monkeypatch.setattr(plan, "measure", lambda *words: FAST)
+    (tmp_path / "nnUNet_raw" / NAME / "dataset.json").unlink()
+    run("--time-budget", "1h")
+    assert 10 < made(preprocessed)["configurations"]["2d"]["num_epochs"] < 1000
+
+
 def test_seeds_share_the_time(preprocessed, monkeypatch):
     monkeypatch.setattr(plan, "measure", lambda *words: FAST)
     run("--time-budget", "1h", "-overwrite_plans_name", "one")

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from nnunetv2_cipa.dataset_conversion.converters import CaseCounts
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.memory import available_memory
 from nnunetv2_cipa.network import VARIANTS
@@ -190,7 +191,10 @@ def works_after_planning(dataset: str, arguments: Namespace) -> list[Work]:
     experiment = Experiment(
         tuple(dict.fromkeys(arguments.tr)), tuple(arguments.f), seeds=seeds, members=arguments.members
     )
-    cases = count_cases(workspace)
+    if workspace.is_converted:
+        cases = count_cases(workspace)
+    else:  # a machine for training may have the preprocessed data only
+        cases = CaseCounts(len(list((preprocessed / dataset / "gt_segmentations").glob("*"))), 0, 0, test_labels=False)
     steps = [*training_stage(workspace, experiment, cases), *result_stage(workspace, experiment, cases)]
     return [step.work for step in steps]
 

@@ -19,7 +19,7 @@ ABLATIONS = {"": (True, True), "_noCRM": (False, True), "_noDCIM": (True, False)
 SCHEDULES = {
     "": 1000,
     "_quick": 20,
-    "_demo": 15,
+    "_demo": 25,
     "_planned": 1000,
     "_1epoch": 1,
     "_5epochs": 5,

@@ -179,9 +179,7 @@ def count_cases(workspace: Workspace) -> CaseCounts:
         InputError: data to be converted, or the dataset, cannot be read.
     """
     source = workspace.source
-    if not workspace.is_converted:
-        if source.converter is None:  # preprocessed elsewhere: there is nothing to predict here
-            return CaseCounts(training=0, test=0, pixels=0, test_labels=False)
+    if source.converter is not None and not workspace.is_converted:
         return source.converter.count(source.folder)
     dataset = read_raw_dataset(workspace.raw)
     training, test = dataset.training_cases, dataset.test_cases

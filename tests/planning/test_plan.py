@@ -201,8 +201,6 @@ def test_the_budget_is_for_all_that_a_run_does(preprocessed, tmp_path):
     images.mkdir()
     for name in ("a_1_0000.png", "a_1_0001.png", "a_2_0000.png"):
         (images / name).touch()
-    content = {"channel_names": {"0": "CT"}, "labels": {"background": 0, "tumour": 1}, "file_ending": ".png"}
-    (images.parent / "dataset.json").write_text(json.dumps(content))
     works = plan.works_after_planning(NAME, arguments("-f", "0", "1", "2", "--seeds", "none", "1"))
     assert [work.cases for work in works if isinstance(work, Training)] == [2] * 6
     assert [work.cases for work in works if isinstance(work, Prediction)] == [2 * 3] * 2
@@ -220,8 +218,6 @@ def test_a_step_more_changes_budget_and_estimate(preprocessed, monkeypatch):
         for configuration in (made(preprocessed, name)["configurations"]["2d"] for name in ("before", "after"))
     )
     assert 0.3 * before < after < 0.6 * before
-    content = {"channel_names": {"0": "CT"}, "labels": {"background": 0, "tumour": 1}, "file_ending": ".png"}
-    (preprocessed / "dataset.json").write_text(json.dumps(content))
     workspace = Workspace(preprocessed, Source(preprocessed, NAME), *[preprocessed.parent] * 3, "cpu")
     experiment = Experiment(("nnUNetTrainer",), (0,))
     steps = [step for stage in graph.stages(workspace, experiment, DoneSteps(preprocessed)) for step in stage]

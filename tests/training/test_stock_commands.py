@@ -174,7 +174,7 @@ def test_compare_reads_what_training_leaves(work, trained):
     (model,) = comparison.models
     summary = json.loads((trained / "fold_0" / "validation" / "summary.json").read_text())
     dice = [case["metrics"]["1"]["Dice"] for case in summary["metric_per_case"]]
-    np.testing.assert_allclose(list(model.case_values(MEASURES[0]).values()), dice)
+    np.testing.assert_allclose(list(model.case_values(MEASURES["dice"]).values()), dice)
     (curve,) = model.curves
     assert len(curve.epochs) == 2
     assert np.isfinite([curve.train_loss, curve.val_loss, curve.learning_rate, curve.epoch_seconds]).all()

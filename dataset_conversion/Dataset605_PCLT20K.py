@@ -9,6 +9,7 @@ from pathlib import Path
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.dataset_conversion.generate_dataset_json import generate_dataset_json
 
+from nnunetv2_cipa.arguments import add_processes_argument
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_folder
 from nnunetv2_cipa.nnunet.folds import NUM_FOLDS
@@ -75,9 +76,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("-i", type=Path, required=True, metavar="FOLDER", help="folder in PCLT20K's layout")
     parser.add_argument("-d", type=int, default=605, metavar="ID", help="dataset id, 1 to 999 (default: %(default)s)")
-    parser.add_argument(
-        "-np", type=int, default=default_num_processes, metavar="N", help="slices at a time (default: %(default)s)"
-    )
+    add_processes_argument(parser, "slices at a time")
     add_normalization_argument(parser)
     parser.add_argument(
         "--seed",

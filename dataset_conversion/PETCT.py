@@ -15,6 +15,7 @@ from nnunetv2.configuration import default_num_processes
 from nnunetv2.dataset_conversion.generate_dataset_json import generate_dataset_json
 
 from nnunetv2_cipa import __version__
+from nnunetv2_cipa.arguments import add_processes_argument
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.petct.dicom_case import DicomChoices
 from nnunetv2_cipa.petct.labels import ONE_CLASS, Classes
@@ -88,9 +89,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--ct", metavar="PATTERN", help="of CT files with {id}, such as '{id}/CT*.nii.gz'")
     parser.add_argument("--pet", metavar="PATTERN", help="of PET files in SUV, such as '{id}/SUV*.nii.gz'")
     parser.add_argument("--label", metavar="PATTERN", help="of label files; for DICOM of their names, such as '*seg*'")
-    parser.add_argument(
-        "-np", type=int, default=default_num_processes, metavar="N", help="studies at a time (default: %(default)s)"
-    )
+    add_processes_argument(parser, "studies at a time")
     parser.add_argument(
         "--dry-run", action="store_true", help="read headers only, say what would be done, write nothing"
     )

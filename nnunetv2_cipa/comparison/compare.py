@@ -4,9 +4,9 @@ from argparse import ArgumentParser, Namespace
 from datetime import datetime
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
+from nnunetv2_cipa.arguments import add_device_argument
 from nnunetv2_cipa.evaluation.evaluate import add_reading_arguments
 from nnunetv2_cipa.files import new_folder
 from nnunetv2_cipa.nnunet.images import images_of_labels
@@ -55,12 +55,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="label files, such as labelsTs (default, for a cross-validation: those of the dataset)",
     )
     add_reading_arguments(parser)
-    parser.add_argument(
-        "-device",
-        choices=("cpu", "cuda", "mps"),
-        default="cuda" if torch.cuda.is_available() else "cpu",
-        help="where the networks' costs are measured (default here: %(default)s)",
-    )
+    add_device_argument(parser, "where the networks' costs are measured (default here: %(default)s)")
     parser.add_argument("--no_costs", action="store_true", help="do not measure time and memory of the networks")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier result")
 

@@ -4,8 +4,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from nnunetv2.configuration import default_num_processes
-
+from nnunetv2_cipa.arguments import add_patients_argument, add_processes_argument
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_file
 from nnunetv2_cipa.nnunet.patients import find_patients, read_patients
@@ -34,9 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def add_reading_arguments(parser: ArgumentParser) -> None:
     """Declare how label files are read, and whose they are."""
-    parser.add_argument(
-        "-np", type=int, default=default_num_processes, metavar="N", help="cases at a time (default: %(default)s)"
-    )
+    add_processes_argument(parser)
     parser.add_argument(
         "-l",
         type=int,
@@ -63,13 +60,7 @@ def add_reading_arguments(parser: ArgumentParser) -> None:
         metavar="DISTANCE",
         help="up to which borders agree in surface Dice (default: 2 mm, in images without a spacing 1 pixel)",
     )
-    parser.add_argument(
-        "--patients",
-        type=Path,
-        metavar="FILE.json",
-        help="patient of each case, as {case: patient} (default: patients.json beside the dataset.json of -ref, else "
-        "by the cases' names)",
-    )
+    add_patients_argument(parser, "patients.json beside the dataset.json of -ref, else by the cases' names")
 
 
 def run(arguments: Namespace) -> None:

@@ -4,8 +4,7 @@ import shutil
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-import torch
-
+from nnunetv2_cipa.arguments import add_device_argument
 from nnunetv2_cipa.dataset_conversion.converters import CONVERTERS, converter_for
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.evaluation.evaluation import Evaluation, read_evaluation
@@ -29,12 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("-o", type=Path, default=Path("nnunetv2_cipa_demo"), metavar="FOLDER", help="where to work")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="data to be converted (default: a phantom is made)")
-    parser.add_argument(
-        "-device",
-        choices=("cpu", "cuda", "mps"),
-        default="cuda" if torch.cuda.is_available() else "cpu",
-        help="default here: %(default)s",
-    )
+    add_device_argument(parser)
     parser.add_argument("--overwrite", action="store_true", help="start anew where an earlier demo can be continued")
 
 

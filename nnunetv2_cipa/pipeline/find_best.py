@@ -6,8 +6,7 @@ takes any models; this command hands it some.
 
 from argparse import ArgumentParser, Namespace
 
-from nnunetv2.configuration import default_num_processes
-
+from nnunetv2_cipa.arguments import add_processes_argument
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.nnunet.folders import find_dataset
 
@@ -19,9 +18,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "-tr", nargs="+", required=True, metavar="MODEL", help="TRAINER__PLANS__CONFIGURATION, as nnU-Net names folders"
     )
     parser.add_argument("-f", nargs="+", type=int, default=[0, 1, 2, 3, 4], metavar="FOLD", help="default: 0 to 4")
-    parser.add_argument(
-        "-np", type=int, default=default_num_processes, metavar="N", help="processes (default: %(default)s)"
-    )
+    add_processes_argument(parser, "processes")
 
 
 def run(arguments: Namespace) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import get_args
 
 import psutil
-import torch
 
+from nnunetv2_cipa.arguments import add_device_argument, add_patients_argument
 from nnunetv2_cipa.cluster.placement import HERE, Placement, add_cluster_arguments, placement_from
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.nnunet.fold_checks import number_of_folds, training_patients
@@ -76,12 +76,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-d", type=int, metavar="ID", help="number for data to be converted (default: the converter's, such as 605)"
     )
-    parser.add_argument(
-        "-device",
-        choices=("cpu", "cuda", "mps"),
-        default="cuda" if torch.cuda.is_available() else "cpu",
-        help="default here: %(default)s",
-    )
+    add_device_argument(parser)
     parser.add_argument(
         "-l",
         type=int,
@@ -90,12 +85,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="LABEL",
         help="label values that together are the foreground (default: each of the dataset's, and all together)",
     )
-    parser.add_argument(
-        "--patients",
-        type=Path,
-        metavar="FILE.json",
-        help="patient of each case, as {case: patient} (default: the dataset's patients.json, else by names)",
-    )
+    add_patients_argument(parser)
     parser.add_argument(
         "--submission",
         choices=get_args(SubmissionForm),

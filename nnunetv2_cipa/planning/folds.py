@@ -2,8 +2,8 @@
 
 import json
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
+from nnunetv2_cipa.arguments import add_patients_argument
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_file
 from nnunetv2_cipa.nnunet.fold_checks import training_patients
@@ -15,12 +15,7 @@ from nnunetv2_cipa.nnunet.patients import patient_folds
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("-d", required=True, metavar="ID", help="dataset, planned by nnUNetv2_plan_and_preprocess")
-    parser.add_argument(
-        "--patients",
-        type=Path,
-        metavar="FILE.json",
-        help="patient of each case, as {case: patient} (default: the dataset's patients.json, else by names)",
-    )
+    add_patients_argument(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace folds that are there")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from nnunetv2_cipa.arguments import add_device_argument, add_patients_argument
 from nnunetv2_cipa.dataset_conversion.converters import CaseCounts
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.memory import available_memory
@@ -66,22 +67,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--members", action="store_true", help="leave time for a prediction by each fold of the best models apart, too"
     )
-    parser.add_argument(
-        "-device",
-        choices=("cpu", "cuda", "mps"),
-        default="cuda" if torch.cuda.is_available() else "cpu",
-        help="what is fitted to and measured on; default here: %(default)s",
-    )
+    add_device_argument(parser, "what is fitted to and measured on; default here: %(default)s")
     parser.add_argument(
         "-np", type=int, default=4, metavar="N", help="processes, if preprocessing is needed (default: %(default)s)"
     )
-    parser.add_argument(
-        "--patients",
-        type=Path,
-        metavar="FILE.json",
-        help="patient of each case, as {case: patient}, to tell whether folds mix patients (default: the dataset's "
-        "patients.json, else by names)",
-    )
+    add_patients_argument(parser, what="patient of each case, as {case: patient}, to tell whether folds mix patients")
     parser.add_argument("--overwrite", action="store_true", help="replace plans of that name")
 
 

@@ -7,8 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nnunetv2.configuration import default_num_processes
-
+from nnunetv2_cipa.arguments import add_processes_argument
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_folder
 from nnunetv2_cipa.nnunet.plans import read_planned_json
@@ -36,9 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-pp", type=Path, required=True, metavar="FILE.json", help="what determine_postprocessing has written"
     )
-    parser.add_argument(
-        "-np", type=int, default=default_num_processes, metavar="N", help="cases at a time (default: %(default)s)"
-    )
+    add_processes_argument(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier result")
 
 

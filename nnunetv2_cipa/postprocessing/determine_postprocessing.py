@@ -8,9 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nnunetv2.configuration import default_num_processes
-
 from nnunetv2_cipa import __version__
+from nnunetv2_cipa.arguments import add_patients_argument, add_processes_argument
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.evaluation.json_files import write_json
 from nnunetv2_cipa.files import new_file
@@ -44,16 +43,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="that is to be best: mean over patients, or pooled over all pixels (default: %(default)s)",
     )
     parser.add_argument("-f", type=int, nargs="+", metavar="FOLD", help="folds (default: all with a validation)")
-    parser.add_argument(
-        "--patients",
-        type=Path,
-        metavar="FILE.json",
-        help="patient of each case, as {case: patient} (default: patients.json beside the label files' dataset.json, "
-        "else the names of the cases)",
-    )
-    parser.add_argument(
-        "-np", type=int, default=default_num_processes, metavar="N", help="cases at a time (default: %(default)s)"
-    )
+    add_patients_argument(parser, "patients.json beside the label files' dataset.json, else the names of the cases")
+    add_processes_argument(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier result")
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
-from nnunetv2.configuration import default_num_processes
 
+from nnunetv2_cipa.arguments import add_processes_argument
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_file, new_folder
 from nnunetv2_cipa.processes import for_each
@@ -69,9 +69,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-l", type=int, nargs="+", metavar="LABEL", help="labels that are lesions (default: all in the masks)"
     )
-    parser.add_argument(
-        "-np", type=int, default=default_num_processes, metavar="N", help="cases at a time (default: %(default)s)"
-    )
+    add_processes_argument(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier result")
 
 

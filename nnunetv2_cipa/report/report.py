@@ -3,8 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from nnunetv2.configuration import default_num_processes
-
+from nnunetv2_cipa.arguments import add_patients_argument, add_processes_argument
 from nnunetv2_cipa.comparison import Comparison, read_comparison
 from nnunetv2_cipa.comparison.figures import regrouped
 from nnunetv2_cipa.errors import InputError
@@ -33,16 +32,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="FOLDER",
         help="CT and PET of the cases, such as imagesTs (default: the folder that the comparison names)",
     )
-    parser.add_argument(
-        "--patients",
-        type=Path,
-        metavar="FILE.json",
-        help="other patients of the cases, as {case: patient} (default: those of the comparison; if it has read them "
-        "from names, patients.json beside the dataset.json of its references)",
+    add_patients_argument(
+        parser,
+        "those of the comparison; if it has read them from names, patients.json beside the dataset.json of its "
+        "references",
+        what="other patients of the cases, as {case: patient}",
     )
-    parser.add_argument(
-        "-np", type=int, default=default_num_processes, metavar="N", help="cases at a time (default: %(default)s)"
-    )
+    add_processes_argument(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier report")
 
 

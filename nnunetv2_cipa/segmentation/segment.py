@@ -12,6 +12,7 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 import torch
 
+from nnunetv2_cipa.arguments import add_device_argument
 from nnunetv2_cipa.dataset_conversion.petct_layouts import Options, find_studies
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_folder, write_volume
@@ -73,12 +74,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-np", type=int, default=2, metavar="N", help="processes that read headers (default: %(default)s)"
     )
-    parser.add_argument(
-        "-device",
-        choices=("cpu", "cuda", "mps"),
-        default="cuda" if torch.cuda.is_available() else "cpu",
-        help="default here: %(default)s",
-    )
+    add_device_argument(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace earlier results")
 
 

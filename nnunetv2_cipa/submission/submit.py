@@ -3,6 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from nnunetv2_cipa.arguments import add_patients_argument
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_file, new_folder
 from nnunetv2_cipa.nnunet.patients import doubts, find_patients, patients_of
@@ -53,12 +54,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     masks = parser.add_argument_group("png and nii.gz")
     masks.add_argument("--value", type=int, choices=(1, 255), help="of the foreground (default: png 255, nii.gz 1)")
-    masks.add_argument(
-        "--patients",
-        type=Path,
-        metavar="FILE.json",
-        help="nii.gz: patient of each slice, as {case: patient} (default: the dataset's patients.json, else by names)",
-    )
+    add_patients_argument(masks, what="nii.gz: patient of each slice, as {case: patient}")
     masks.add_argument(
         "--like", type=Path, metavar="FOLDER", help="nii.gz: images whose place in space the stacks of slices get"
     )

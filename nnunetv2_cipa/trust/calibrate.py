@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nnunetv2.configuration import default_num_processes
 
 from nnunetv2_cipa import __version__
+from nnunetv2_cipa.arguments import add_processes_argument
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.evaluation.json_files import write_json
 from nnunetv2_cipa.files import new_file
@@ -81,9 +81,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-ref", type=Path, required=True, metavar="FOLDER", help="label files, labelsTr")
     parser.add_argument("-o", type=Path, required=True, metavar="FILE.json", help="the temperature")
     parser.add_argument("-f", type=int, nargs="+", metavar="FOLD", help="folds (default: all with a validation)")
-    parser.add_argument(
-        "-np", type=int, default=default_num_processes, metavar="N", help="cases at a time (default: %(default)s)"
-    )
+    add_processes_argument(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier result")
 
 

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from nnunetv2.configuration import default_num_processes
-
+from nnunetv2_cipa.arguments import add_processes_argument
 from nnunetv2_cipa.files import new_folder
 from nnunetv2_cipa.processes import for_each
 
@@ -38,9 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-djfile", type=Path, metavar="FILE", help="dataset.json (default: that of the first member)")
     parser.add_argument("--temperature", type=Path, metavar="FILE.json", help="what nnUNetv2_cipa calibrate has fitted")
     parser.add_argument("--save_probabilities", action="store_true", help="write the members' mean, in nnU-Net's form")
-    parser.add_argument(
-        "-np", type=int, default=default_num_processes, metavar="N", help="cases at a time (default: %(default)s)"
-    )
+    add_processes_argument(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier result")
 
 

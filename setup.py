@@ -9,7 +9,7 @@ CONVERSION = "dataset_conversion"
 """The package that lies at the top of the repository and is installed inside `nnunetv2_cipa`."""
 
 
-KERNEL = Path("nnunetv2_cipa", "scan", "native")
+KERNEL = Path("nnunetv2_cipa", "native")
 
 
 class PlatformWheel(bdist_wheel):
@@ -21,7 +21,7 @@ class PlatformWheel(bdist_wheel):
 
 
 kernel = Extension(
-    "nnunetv2_cipa.scan._native",
+    "nnunetv2_cipa.native._kernels",
     sources=sorted(map(str, KERNEL.glob("*.cpp"))),
     depends=sorted(map(str, KERNEL.glob("*.hpp"))),
     extra_compile_args=["-std=gnu++17", "-O3", "-ffp-contract=fast", "-fvisibility=hidden", "-Wall", "-Wextra"],

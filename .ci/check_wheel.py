@@ -16,18 +16,18 @@ TESTS = ("scan", "network")
 def main(checkout: Path) -> int:
     """Check and test; the exit code is that of pytest, or 1 where the wheel is not complete."""
     import nnunetv2_cipa
-    from nnunetv2_cipa.scan import native_library
+    from nnunetv2_cipa.native import library
 
     package = Path(nnunetv2_cipa.__file__).parent
     if checkout in package.parents:
         return _fault(f"{package} is the checkout, not an installed wheel.")
-    if isinstance(problem := native_library.load(), str):
+    if isinstance(problem := library.load(), str):
         return _fault(problem)
     found = {Path(file.locate()).resolve() for file in distribution("nnunetv2-cipa").files or ()}
     trainers = os.environ.get("nnUNet_extTrainer", "").split(os.pathsep)
     if package / "ext_trainer" not in map(Path, trainers) or package / "py.typed" not in found:
         return _fault("nnU-Net does not find the trainers, or files are missing.")
-    print(f"{package}: kernel for {native_library.instruction_set()}")
+    print(f"{package}: kernel for {library.instruction_set()}")
     folders = [str(checkout / "tests" / name) for name in TESTS]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", str(checkout / "pyproject.toml")]
     with tempfile.TemporaryDirectory() as elsewhere:

@@ -27,7 +27,8 @@ import torch.nn.functional as F
 from measuring import Row, Timing, memory_bandwidth, report, time_calls
 from torch import Tensor
 
-from nnunetv2_cipa.scan import native_library, selective_scan_2d
+from nnunetv2_cipa.native import library
+from nnunetv2_cipa.scan import native_scan, selective_scan_2d
 from nnunetv2_cipa.scan.operators import Scan
 
 Tensors = list[Tensor]
@@ -189,9 +190,9 @@ def limit(shape: Shape, backward: bool, arguments: argparse.Namespace) -> float:
     grad_y = x.contiguous()
 
     def call() -> None:
-        _, kept = native_library.forward(scan, backward)
+        _, kept = native_scan.forward(scan, backward)
         if backward:
-            native_library.backward(grad_y, kept, scan)
+            native_scan.backward(grad_y, kept, scan)
 
     return time_calls(call, 200, arguments.seconds).median * shape.steps / small.steps
 
@@ -237,11 +238,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20, help="no further call after so long (20)")
     parser.add_argument("-o", "--output", type=Path, help="JSON file for the results")
     arguments = parser.parse_args()
-    if reason := native_library.load() if isinstance(native_library.load(), str) else None:
+    if reason := library.load() if isinstance(library.load(), str) else None:
         parser.error(reason)
     arguments.loaded_peers = available_peers(arguments.peers)
     arguments.bandwidth = {}
-    print(f"instruction set: {native_library.instruction_set()}")
+    print(f"instruction set: {library.instruction_set()}")
 
     rows = []
     for threads in arguments.threads:

@@ -32,7 +32,7 @@ class CRM(nn.Module):
     def forward(self, ct: Tensor, pet: Tensor) -> tuple[Tensor, Tensor]:
         """Rectify the two maps, each (B, H, W, C)."""
         ct_weights, pet_weights = self.channel_weights(ct, pet).chunk(2, dim=-1)
-        return ct + ct_weights * ct, pet + pet_weights * pet
+        return torch.addcmul(ct, ct_weights, ct), torch.addcmul(pet, pet_weights, pet)
 
     def channel_weights(self, ct: Tensor, pet: Tensor) -> Tensor:
         """Weights in (0, 1) of the channels of CT, then of PET: (B, 1, 1, 2C)."""

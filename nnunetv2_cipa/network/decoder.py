@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from dynamic_network_architectures.building_blocks.regularization import DropPath
 from torch import Tensor, nn
 
+from nnunetv2_cipa.network.fused import project_normalised, upsampled_logits
 from nnunetv2_cipa.network.projection import Projection, project
 from nnunetv2_cipa.network.recomputed import Recomputed
 from nnunetv2_cipa.network.state_space import SS2D
@@ -49,7 +50,7 @@ class Decoder(nn.Module):
         x = self.expand(x)
         for index, (level, skip) in enumerate(zip(self.levels, reversed(skips), strict=True)):
             x = level(_resize(self.upsamples[index - 1](x) if index else x, skip.shape[1:3]) + skip)
-        logits = self.seg_layers[0](self.head(self.norm(x)).permute(0, 3, 1, 2))
+        logits = self.head(x, self.norm, cast(nn.Conv2d, self.seg_layers[0]).weight.flatten(1))
         return _resize(logits.permute(0, 2, 3, 1), size).permute(0, 3, 1, 2)
 
     def _initialise(self) -> None:
@@ -88,10 +89,10 @@ class Upsampling(nn.Module):
 
 
 class Head(Recomputed):
-    """From the finest map to the image's grid, twice bilinear: (B, H, W, C) to (B, 4H, 4W, C).
+    """From the finest map to logits on the image's grid, twice bilinear: (B, H, W, C) to (B, classes, 4H, 4W).
 
     The second projection is defined between the two interpolations; being linear in the channels alone it commutes
-    with the first one and is done where it costs a quarter.
+    with the first one, and the product of the two is done where it costs a quarter.
     """
 
     def __init__(self, channels: int) -> None:
@@ -100,9 +101,10 @@ class Head(Recomputed):
         self.projection2 = Projection(channels, channels, bias=False)
         self.norm = nn.LayerNorm(channels)
 
-    def compute(self, x: Tensor) -> Tensor:
-        """Map (B, H, W, C) to (B, 4H, 4W, C)."""
-        return self.norm(_double(_double(self.projection2(self.projection1(x)))))
+    def compute(self, x: Tensor, norm: nn.LayerNorm, classes: Tensor) -> Tensor:
+        """Normalise (B, H, W, C) by `norm`, project, upsample, and weight the channels by `classes` (classes, C)."""
+        (x,) = project_normalised(x, norm, self.projection2.weight @ self.projection1.weight)
+        return upsampled_logits(x, self.norm, classes)
 
 
 class DecoderBlock(nn.Module):
@@ -120,8 +122,8 @@ class DecoderBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, H, W, C) to (B, H, W, C)."""
-        x = x * self.scan_scale + self.drop_path(self.ss2d(self.scan_norm(x)))
-        return x * self.attention_scale + self.attention(self.attention_norm(x))
+        x = torch.addcmul(self.drop_path(self.ss2d(x, self.scan_norm)), x, self.scan_scale)
+        return torch.addcmul(self.attention(self.attention_norm(x)), x, self.attention_scale)
 
 
 class ChannelAttentionBlock(Recomputed):

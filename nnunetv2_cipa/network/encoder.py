@@ -73,7 +73,7 @@ class EncoderBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, H, W, C) to (B, H, W, C)."""
-        return x + self.drop_path(self.ss2d(self.norm(x)))
+        return x + self.drop_path(self.ss2d(x, self.norm))
 
 
 class PatchMerging(nn.Module):

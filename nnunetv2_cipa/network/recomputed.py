@@ -4,13 +4,14 @@ Chen et al., "Training Deep Nets with Sublinear Memory Cost", https://arxiv.org/
 """
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 
 class Recomputed(nn.Module, ABC):
-    """A layer whose backward pass keeps only the layer's input while `recompute` is set and the layer trains.
+    """A layer whose backward pass keeps only the layer's inputs while `recompute` is set and the layer trains.
 
     Such a layer must not have state that its forward pass changes, such as batch statistics.
     """
@@ -19,14 +20,14 @@ class Recomputed(nn.Module, ABC):
         super().__init__()
         self.recompute = False
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, *inputs: Any) -> Tensor:  # noqa: ANN401
         """Compute the layer, now and, if asked for, once more in the backward pass."""
         if self.recompute and self.training:
-            return checkpoint(self.compute, x, use_reentrant=False)
-        return self.compute(x)
+            return checkpoint(self.compute, *inputs, use_reentrant=False)
+        return self.compute(*inputs)
 
     @abstractmethod
-    def compute(self, x: Tensor) -> Tensor:
+    def compute(self, *inputs: Any) -> Tensor:  # noqa: ANN401
         """Compute the layer."""
 
 

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nnunetv2_cipa.network.fused import depthwise_silu, project_gated, project_normalised
 from nnunetv2_cipa.network.projection import Projection, project
 from nnunetv2_cipa.network.recomputed import Recomputed
 from nnunetv2_cipa.scan import selective_scan_2d
@@ -72,13 +73,15 @@ class SS2D(Recomputed):
         self.output_norm = nn.LayerNorm(inner)
         self.output_projection = Projection(inner, channels, bias=False)
 
-    def compute(self, x: Tensor) -> Tensor:
-        """Map (B, H, W, C) to (B, H, W, C)."""
-        to_scan, to_gate = self.input_projection.weight.chunk(2)  # two products: each array is written whole
-        x, gate = project(x, to_scan), project(x, to_gate)  # each (B, H, W, 2C)
-        x = self.convolution(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        y = self.output_norm(self.scan(F.silu(x)))
-        return self.output_projection(y * F.silu(gate))
+    def compute(self, x: Tensor, norm: nn.LayerNorm | None = None) -> Tensor:
+        """Map (B, H, W, C), whose channels `norm` normalises first, if given, to (B, H, W, C)."""
+        weight = self.input_projection.weight
+        if norm is None:
+            x, gate = (project(x, part) for part in weight.chunk(2))  # two products: each array is written whole
+        else:
+            x, gate = project_normalised(x, norm, weight, parts=2)  # each (B, H, W, 2C)
+        y = self.scan(depthwise_silu(x, self.convolution))
+        return project_gated(y, gate, self.output_norm, self.output_projection.weight)
 
 
 class SS1D(nn.Module):

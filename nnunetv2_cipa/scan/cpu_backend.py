@@ -1,11 +1,12 @@
-"""The selective scan on the processor, by the compiled kernel in `native/`."""
+"""The selective scan on the processor, by the compiled kernel."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from nnunetv2_cipa.scan import native_library
+from nnunetv2_cipa.native import library
+from nnunetv2_cipa.scan import native_scan
 from nnunetv2_cipa.scan.backend import MapBackend
 from nnunetv2_cipa.scan.operators import Kernel, Scan
 
@@ -15,15 +16,15 @@ class NativeKernel(Kernel):
 
     def kept_shape(self, scan: Scan) -> tuple[int, ...]:
         """See `Kernel`."""
-        return native_library.kept_shape(scan.x, scan.A)
+        return native_scan.kept_shape(scan.x, scan.A)
 
     def forward(self, scan: Scan, keep: bool) -> tuple[Tensor, Tensor | None]:
         """See `Kernel`."""
-        return native_library.forward(scan, keep)
+        return native_scan.forward(scan, keep)
 
     def backward(self, grad_y: Tensor, kept: Tensor, scan: Scan) -> Sequence[Tensor]:
         """See `Kernel`."""
-        return native_library.backward(grad_y, kept, scan)
+        return native_scan.backward(grad_y, kept, scan)
 
 
 class CpuBackend(MapBackend):
@@ -34,8 +35,8 @@ class CpuBackend(MapBackend):
 
     def unavailable_reason(self) -> str | None:
         """None if the kernel was compiled, else why not and what to do."""
-        library = native_library.load()
-        return library if isinstance(library, str) else None
+        kernels = library.load()
+        return kernels if isinstance(kernels, str) else None
 
     def supports(self, device: torch.device, dtype: torch.dtype) -> bool:
         """Float32 on the processor."""

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nnunetv2_cipa.scan import native_library, registry, selective_scan, selective_scan_2d
+from nnunetv2_cipa.native import library
+from nnunetv2_cipa.scan import native_scan, registry, selective_scan, selective_scan_2d
 from nnunetv2_cipa.scan.cpu_backend import CpuBackend
 from nnunetv2_cipa.scan.operators import Scan
 
@@ -42,12 +43,12 @@ def set_threads():
 @pytest.fixture(params=["avx512", "avx2", "baseline"])
 def instruction_set(request, tmp_path, monkeypatch):
     """The kernel, loaded once more and told to use an instruction set."""
-    copy = shutil.copy(native_library.load()._name, tmp_path / "kernel.so")
-    monkeypatch.setenv("NNUNETV2_CIPA_SCAN_ISA", request.param)
-    library = ctypes.CDLL(copy)
-    library.scan_instruction_set.restype = ctypes.c_char_p
-    monkeypatch.setattr(native_library, "load", lambda: library)
-    if native_library.instruction_set() != request.param:
+    copy = shutil.copy(library.load()._name, tmp_path / "kernel.so")
+    monkeypatch.setenv("NNUNETV2_CIPA_ISA", request.param)
+    kernels = ctypes.CDLL(copy)
+    kernels.native_instruction_set.restype = ctypes.c_char_p
+    monkeypatch.setattr(library, "load", lambda: kernels)
+    if library.instruction_set() != request.param:
         pytest.skip(f"this processor has no {request.param}")
 
 
@@ -174,7 +175,7 @@ class TestProcesses:
         """Where torch brings no libgomp the kernel starts threads of its own."""
         code = f"""if True:
             import ctypes
-            library = ctypes.CDLL({native_library.load()._name!r})
+            library = ctypes.CDLL({library.load()._name!r})
             assert not hasattr(ctypes.CDLL(None), "GOMP_parallel")
             channels = 64
             floats = lambda count: (ctypes.c_float * count)(*([0.5] * count))
@@ -196,7 +197,7 @@ class TestLayout:
         x, _, A, _, _, D, bias, weight = map_arguments(2, 4, 5, 32, 16, rank=6, dtype=torch.float32)
         both = torch.cat([x, x], dim=-1)
         delta, B, C = torch.randn(2, 4, 5, 4, 6 + 32).split([6, 16, 16], dim=-1)
-        inputs = native_library._Inputs(Scan(both[..., :32], delta, A, B, C, D, bias, weight, True))
+        inputs = native_scan._Inputs(Scan(both[..., :32], delta, A, B, C, D, bias, weight, True))
         given = (both, delta, A, B, C, D, bias, weight)
         assert [tensor.data_ptr() for tensor in inputs.tensors] == [tensor.data_ptr() for tensor in given]
 
@@ -215,18 +216,18 @@ def test_it_is_chosen_for_float32_on_the_processor():
 
 class TestUnavailable:
     def test_not_compiled(self, monkeypatch):
-        monkeypatch.setattr(native_library, "LIBRARY", "nnunetv2_cipa.scan._missing")
-        reason = native_library.load.__wrapped__()
+        monkeypatch.setattr(library, "LIBRARY", "nnunetv2_cipa.native._missing")
+        reason = library.load.__wrapped__()
         assert "not compiled" in reason
         assert "--force-reinstall" in reason
 
     def test_broken(self, monkeypatch):
-        monkeypatch.setattr(native_library, "LIBRARY", "nnunetv2_cipa.scan.registry")  # a file that is no library
-        assert "can't be loaded" in native_library.load.__wrapped__()
+        monkeypatch.setattr(library, "LIBRARY", "nnunetv2_cipa.scan.registry")  # a file that is no library
+        assert "can't be loaded" in library.load.__wrapped__()
 
     def test_the_reason_is_told_and_another_backend_taken(self, monkeypatch):
-        monkeypatch.setattr(native_library, "load", lambda: "No kernel.")
+        monkeypatch.setattr(library, "load", lambda: "No kernel.")
         assert registry.backend_status()["cpu"] == "No kernel."
         assert registry.choose_backend(torch.device("cpu")).name == "torch"
         with pytest.raises(RuntimeError, match="No kernel"):
-            native_library.instruction_set()
+            library.instruction_set()

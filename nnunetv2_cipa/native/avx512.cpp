@@ -1,4 +1,4 @@
-#include "problem.hpp"
+#include "instruction_sets.hpp"
 
 #if defined(__x86_64__)
 
@@ -10,11 +10,11 @@
 #pragma GCC target("avx512f,avx512dq,avx512vl,avx2,fma")
 #endif
 
-#define SCAN_NAMESPACE avx512
-#define SCAN_WIDTH 16
+#define NATIVE_NAMESPACE avx512
+#define NATIVE_WIDTH 16
 #include "kernels.hpp"
 
-extern const scan::Kernels scan_kernels_avx512 = {"avx512", scan::avx512::forward, scan::avx512::backward};
+extern const native::Kernels native_kernels_avx512 = native::avx512::all_kernels("avx512");
 
 #if defined(__clang__)
 #pragma clang attribute pop

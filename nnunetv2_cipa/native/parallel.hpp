@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace scan {
+namespace native {
 
 // Calls run(context, unit, scratch) for each unit below `units`, on `threads` threads; each thread has its own
 // `scratch_floats` floats, aligned to 64 bytes. Returns false if memory ran out: then not all units were run.
@@ -18,4 +18,4 @@ bool for_each_unit(int64_t threads, int64_t units, int64_t scratch_floats, const
   return for_each_unit(threads, units, scratch_floats, +run, &body);
 }
 
-}  // namespace scan
+}  // namespace native

@@ -5,7 +5,7 @@
 
 // dL/dB and dL/dC of one position for the states from n on: the sums over the block's channels.
 template <int kTogether>
-SCAN_INLINE void put_sums(const Sums& B, const Sums& C, int64_t p, int64_t n, const Vectors<kTogether * kParts>& terms_B,
+NATIVE_INLINE void put_sums(const Sums& B, const Sums& C, int64_t p, int64_t n, const Vectors<kTogether * kParts>& terms_B,
                           const Vectors<kTogether * kParts>& terms_C, bool add) {
   alignas(64) float sums[kBlock];
   store(sums, lane_sums(join(sum_parts(terms_B), sum_parts(terms_C))));
@@ -77,7 +77,7 @@ class BackwardChunk {
   }
 
   // Asks for the memory of a position of the next chunk.
-  SCAN_INLINE void fetch(int64_t p) const {
+  NATIVE_INLINE void fetch(int64_t p) const {
     scan_.fetch(p);
     __builtin_prefetch(grad_y_ + p * f_.channels);
     __builtin_prefetch(grad_x_ + p * f_.channels, 1);

@@ -1,17 +1,17 @@
-// Arithmetic on a block of channels, compiled once per instruction set: SCAN_WIDTH floats to a register.
+// Arithmetic on a block of channels, compiled once per instruction set: NATIVE_WIDTH floats to a register.
 // Included inside that instruction set's namespace, so that no two sets share a function.
 
-constexpr int kLanes = SCAN_WIDTH;
+constexpr int kLanes = NATIVE_WIDTH;
 constexpr int kParts = kBlock / kLanes;
 
-typedef float Lanes __attribute__((vector_size(4 * SCAN_WIDTH)));
-typedef int32_t Bits __attribute__((vector_size(4 * SCAN_WIDTH)));
-typedef float Memory __attribute__((vector_size(4 * SCAN_WIDTH), aligned(4), may_alias));
+typedef float Lanes __attribute__((vector_size(4 * NATIVE_WIDTH)));
+typedef int32_t Bits __attribute__((vector_size(4 * NATIVE_WIDTH)));
+typedef float Memory __attribute__((vector_size(4 * NATIVE_WIDTH), aligned(4), may_alias));
 
 typedef float Quad __attribute__((vector_size(16)));
 typedef float QuadMemory __attribute__((vector_size(16), aligned(4), may_alias));
 
-#define SCAN_INLINE inline __attribute__((always_inline))
+#define NATIVE_INLINE inline __attribute__((always_inline))
 
 // Registers that are worked on in step, so that their chains of operations overlap.
 template <int kCount>
@@ -21,44 +21,44 @@ struct Vectors {
 
 using Block = Vectors<kParts>;  // the channels of a block, for one state
 
-#define SCAN_EACH for (int i = 0; i < kCount; ++i)
-#define SCAN_OPERATOR(op)                                                              \
+#define NATIVE_EACH for (int i = 0; i < kCount; ++i)
+#define NATIVE_OPERATOR(op)                                                              \
   template <int kCount>                                                                \
-  SCAN_INLINE Vectors<kCount> operator op(Vectors<kCount> a, const Vectors<kCount>& b) { \
-    SCAN_EACH a.part[i] = a.part[i] op b.part[i];                                      \
+  NATIVE_INLINE Vectors<kCount> operator op(Vectors<kCount> a, const Vectors<kCount>& b) { \
+    NATIVE_EACH a.part[i] = a.part[i] op b.part[i];                                      \
     return a;                                                                          \
   }                                                                                    \
   template <int kCount>                                                                \
-  SCAN_INLINE Vectors<kCount> operator op(Vectors<kCount> a, float b) {                \
-    SCAN_EACH a.part[i] = a.part[i] op b;                                              \
+  NATIVE_INLINE Vectors<kCount> operator op(Vectors<kCount> a, float b) {                \
+    NATIVE_EACH a.part[i] = a.part[i] op b;                                              \
     return a;                                                                          \
   }
 
-SCAN_OPERATOR(+)
-SCAN_OPERATOR(-)
-SCAN_OPERATOR(*)
-SCAN_OPERATOR(/)
+NATIVE_OPERATOR(+)
+NATIVE_OPERATOR(-)
+NATIVE_OPERATOR(*)
+NATIVE_OPERATOR(/)
 
 // a * b + c, fused where the processor can (the compiler contracts the expression).
 template <int kCount>
-SCAN_INLINE Vectors<kCount> multiply_add(Vectors<kCount> a, const Vectors<kCount>& b, const Vectors<kCount>& c) {
-  SCAN_EACH a.part[i] = a.part[i] * b.part[i] + c.part[i];
+NATIVE_INLINE Vectors<kCount> multiply_add(Vectors<kCount> a, const Vectors<kCount>& b, const Vectors<kCount>& c) {
+  NATIVE_EACH a.part[i] = a.part[i] * b.part[i] + c.part[i];
   return a;
 }
 
 template <int kCount>
-SCAN_INLINE Vectors<kCount> multiply_add(Vectors<kCount> a, const Vectors<kCount>& b, float c) {
-  SCAN_EACH a.part[i] = a.part[i] * b.part[i] + c;
+NATIVE_INLINE Vectors<kCount> multiply_add(Vectors<kCount> a, const Vectors<kCount>& b, float c) {
+  NATIVE_EACH a.part[i] = a.part[i] * b.part[i] + c;
   return a;
 }
 
 template <int kCount>
-SCAN_INLINE Vectors<kCount> at_least(Vectors<kCount> a, float low) {  // keeps NaN
-  SCAN_EACH {
+NATIVE_INLINE Vectors<kCount> at_least(Vectors<kCount> a, float low) {  // keeps NaN
+  NATIVE_EACH {
     const Lanes bound = Lanes{} + low;
-#if SCAN_WIDTH == 16
+#if NATIVE_WIDTH == 16
     a.part[i] = (Lanes)_mm512_maskz_max_ps(0xffff, (__m512)bound, (__m512)a.part[i]);
-#elif SCAN_WIDTH == 8
+#elif NATIVE_WIDTH == 8
     a.part[i] = (Lanes)_mm256_max_ps((__m256)bound, (__m256)a.part[i]);
 #elif defined(__SSE__)
     a.part[i] = (Lanes)_mm_max_ps((__m128)bound, (__m128)a.part[i]);
@@ -70,36 +70,36 @@ SCAN_INLINE Vectors<kCount> at_least(Vectors<kCount> a, float low) {  // keeps N
 }
 
 template <int kCount>
-SCAN_INLINE Vectors<kCount> all(float value) {
+NATIVE_INLINE Vectors<kCount> all(float value) {
   Vectors<kCount> out;
-  SCAN_EACH out.part[i] = Lanes{} + value;
+  NATIVE_EACH out.part[i] = Lanes{} + value;
   return out;
 }
 
 // A block's channels for several states: kCount / kParts copies.
 template <int kCount>
-SCAN_INLINE Vectors<kCount> repeat(const Block& a) {
+NATIVE_INLINE Vectors<kCount> repeat(const Block& a) {
   Vectors<kCount> out;
-  SCAN_EACH out.part[i] = a.part[i % kParts];
+  NATIVE_EACH out.part[i] = a.part[i % kParts];
   return out;
 }
 
 // A block's channels for several states, each state times its own number.
 template <int kCount>
-SCAN_INLINE Vectors<kCount> times_each(Vectors<kCount> a, const float* numbers) {
-  SCAN_EACH a.part[i] = a.part[i] * numbers[i / kParts];
+NATIVE_INLINE Vectors<kCount> times_each(Vectors<kCount> a, const float* numbers) {
+  NATIVE_EACH a.part[i] = a.part[i] * numbers[i / kParts];
   return a;
 }
 
 // Adds to `sums` a block for each of several states, each times its own number.
 template <int kCount>
-SCAN_INLINE void add_each(Block& sums, const Vectors<kCount>& a, const float* numbers) {
-  SCAN_EACH sums.part[i % kParts] += a.part[i] * numbers[i / kParts];
+NATIVE_INLINE void add_each(Block& sums, const Vectors<kCount>& a, const float* numbers) {
+  NATIVE_EACH sums.part[i % kParts] += a.part[i] * numbers[i / kParts];
 }
 
 // The sum over the states that were repeated.
 template <int kCount>
-SCAN_INLINE Block fold(const Vectors<kCount>& a) {
+NATIVE_INLINE Block fold(const Vectors<kCount>& a) {
   Block out;
   for (int i = 0; i < kParts; ++i) out.part[i] = a.part[i];
   for (int i = kParts; i < kCount; ++i) out.part[i % kParts] += a.part[i];
@@ -107,19 +107,19 @@ SCAN_INLINE Block fold(const Vectors<kCount>& a) {
 }
 
 template <int kCount>
-SCAN_INLINE Vectors<kCount> load(const float* from) {
+NATIVE_INLINE Vectors<kCount> load(const float* from) {
   Vectors<kCount> out;
-  SCAN_EACH out.part[i] = *reinterpret_cast<const Memory*>(from + i * kLanes);
+  NATIVE_EACH out.part[i] = *reinterpret_cast<const Memory*>(from + i * kLanes);
   return out;
 }
 
 template <int kCount>
-SCAN_INLINE void store(float* to, const Vectors<kCount>& value) {
-  SCAN_EACH *reinterpret_cast<Memory*>(to + i * kLanes) = value.part[i];
+NATIVE_INLINE void store(float* to, const Vectors<kCount>& value) {
+  NATIVE_EACH *reinterpret_cast<Memory*>(to + i * kLanes) = value.part[i];
 }
 
 // Copies a short row. The empty statement keeps compilers from calling memcpy, which takes longer than the copying.
-SCAN_INLINE void copy_floats(float* to, const float* from, int64_t count) {
+NATIVE_INLINE void copy_floats(float* to, const float* from, int64_t count) {
   int64_t i = 0;
   for (; i + 4 <= count; i += 4) {
     *reinterpret_cast<QuadMemory*>(to + i) = *reinterpret_cast<const QuadMemory*>(from + i);
@@ -131,17 +131,17 @@ SCAN_INLINE void copy_floats(float* to, const float* from, int64_t count) {
   }
 }
 
-SCAN_INLINE void clear(float* rows, int64_t count) {
+NATIVE_INLINE void clear(float* rows, int64_t count) {
   for (int64_t n = 0; n < count; ++n) store(rows + n * kBlock, all<kParts>(0.0f));
 }
 
-SCAN_INLINE void copy(float* to, const float* from, int64_t count) {
+NATIVE_INLINE void copy(float* to, const float* from, int64_t count) {
   for (int64_t n = 0; n < count; ++n) store(to + n * kBlock, load<kParts>(from + n * kBlock));
 }
 
 // A block of which only the first `count` channels exist, if not whole; the others are read as 0.
 template <bool kWhole>
-SCAN_INLINE Block load_block(const float* from, int64_t count) {
+NATIVE_INLINE Block load_block(const float* from, int64_t count) {
   if (kWhole) return load<kParts>(from);
   float padded[kBlock] = {};
   for (int64_t j = 0; j < count; ++j) padded[j] = from[j];
@@ -149,7 +149,7 @@ SCAN_INLINE Block load_block(const float* from, int64_t count) {
 }
 
 template <bool kWhole>
-SCAN_INLINE void store_block(float* to, const Block& value, int64_t count) {
+NATIVE_INLINE void store_block(float* to, const Block& value, int64_t count) {
   if (kWhole) return store(to, value);
   float padded[kBlock];
   store(padded, value);
@@ -162,10 +162,10 @@ struct Power {
   Vectors<kCount> scale, rest, series;
 };
 
-// For t <= 0. The parts are kept apart because 1 + rest * series would lose the digits of a slow decay. Below -127 the
+// For t below 128. The parts are kept apart because 1 + rest * series would lose the digits of a slow decay. Below -127 the
 // scale is exactly 0. The series is a minimax polynomial for (2^rest - 1) / rest, relative error 4.4e-7.
 template <int kCount>
-SCAN_INLINE Power<kCount> power_of_two(const Vectors<kCount>& exponent) {
+NATIVE_INLINE Power<kCount> power_of_two(const Vectors<kCount>& exponent) {
   constexpr float kShift = 12582912.0f + 127.0f;  // 1.5 * 2^23: rounds to an integer, in the low bits with its bias
   const Vectors<kCount> t = at_least(exponent, -127.0f);
   const Vectors<kCount> shifted = t + kShift;
@@ -175,13 +175,13 @@ SCAN_INLINE Power<kCount> power_of_two(const Vectors<kCount>& exponent) {
   out.series = multiply_add(out.series, out.rest, 0.05550333181003415f);
   out.series = multiply_add(out.series, out.rest, 0.24022348954818187f);
   out.series = multiply_add(out.series, out.rest, 0.6931471955055992f);
-  SCAN_EACH out.scale.part[i] = (Lanes)((Bits)shifted.part[i] << 23);
+  NATIVE_EACH out.scale.part[i] = (Lanes)((Bits)shifted.part[i] << 23);
   return out;
 }
 
 // 2^t - 1, for small t as accurate as for others.
 template <int kCount>
-SCAN_INLINE Vectors<kCount> minus_one(const Power<kCount>& power) {
+NATIVE_INLINE Vectors<kCount> minus_one(const Power<kCount>& power) {
   return multiply_add(power.series, power.rest * power.scale, power.scale - 1.0f);
 }
 
@@ -190,9 +190,9 @@ constexpr float kLn2 = 0.6931471805599453f;
 
 // log(1 + exp(v)) = max(v, 0) + log1p(e), e = exp(-|v|), and log1p(e) = 2 artanh(e / (2 + e)).
 template <int kCount>
-SCAN_INLINE Vectors<kCount> softplus(const Vectors<kCount>& v) {
+NATIVE_INLINE Vectors<kCount> softplus(const Vectors<kCount>& v) {
   Vectors<kCount> negative;
-  SCAN_EACH negative.part[i] = (Lanes)((Bits)v.part[i] | INT32_MIN);
+  NATIVE_EACH negative.part[i] = (Lanes)((Bits)v.part[i] | INT32_MIN);
   const auto power = power_of_two(negative * kLog2E);
   const auto e = multiply_add(power.series, power.rest * power.scale, power.scale);
   const auto z = e / (e + 2.0f);
@@ -204,15 +204,23 @@ SCAN_INLINE Vectors<kCount> softplus(const Vectors<kCount>& v) {
   return multiply_add(series, z + z, at_least(v, 0.0f));
 }
 
+// 1 / (1 + exp(-v)).
+template <int kCount>
+NATIVE_INLINE Vectors<kCount> sigmoid(const Vectors<kCount>& v) {
+  const auto power = power_of_two(at_least(v * kLog2E, -126.0f) * -1.0f);  // finite
+  const auto e = multiply_add(power.series, power.rest * power.scale, power.scale);
+  return all<kCount>(1.0f) / (e + 1.0f);
+}
+
 // The derivative of softplus at the v whose softplus is dt: sigmoid(v) = 1 - exp(-dt).
-SCAN_INLINE Block softplus_slope(const Block& dt) {
+NATIVE_INLINE Block softplus_slope(const Block& dt) {
   return all<kParts>(0.0f) - minus_one(power_of_two(dt * -kLog2E));
 }
 
 #if defined(__clang__) || __GNUC__ >= 12
-#define SCAN_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#define NATIVE_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
-#define SCAN_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, Bits{__VA_ARGS__})
+#define NATIVE_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, Bits{__VA_ARGS__})
 #endif
 
 // Where the first summand of lane i comes from when segments of 2 * kDistance lanes of two registers are halved.
@@ -222,29 +230,29 @@ constexpr int from(int i) {
   return i / kHalf * kLanes + i % kHalf / kDistance * 2 * kDistance + i % kDistance;
 }
 
-#if SCAN_WIDTH == 16
-#define SCAN_FROM(d, s)                                                                                              \
+#if NATIVE_WIDTH == 16
+#define NATIVE_FROM(d, s)                                                                                              \
   from<d>(0) + s, from<d>(1) + s, from<d>(2) + s, from<d>(3) + s, from<d>(4) + s, from<d>(5) + s, from<d>(6) + s,    \
       from<d>(7) + s, from<d>(8) + s, from<d>(9) + s, from<d>(10) + s, from<d>(11) + s, from<d>(12) + s,             \
       from<d>(13) + s, from<d>(14) + s, from<d>(15) + s
-#elif SCAN_WIDTH == 8
-#define SCAN_FROM(d, s)                                                                                           \
+#elif NATIVE_WIDTH == 8
+#define NATIVE_FROM(d, s)                                                                                           \
   from<d>(0) + s, from<d>(1) + s, from<d>(2) + s, from<d>(3) + s, from<d>(4) + s, from<d>(5) + s, from<d>(6) + s, \
       from<d>(7) + s
 #else
-#define SCAN_FROM(d, s) from<d>(0) + s, from<d>(1) + s, from<d>(2) + s, from<d>(3) + s
+#define NATIVE_FROM(d, s) from<d>(0) + s, from<d>(1) + s, from<d>(2) + s, from<d>(3) + s
 #endif
 
 // The sums of each register's lanes, one after the other from the first lane on. Each round halves the segments of lanes
 // that belong to one sum, and puts those of two registers into one.
 template <int kDistance = kLanes / 2, int kCount>
-SCAN_INLINE auto lane_sums(const Vectors<kCount>& a) {
+NATIVE_INLINE auto lane_sums(const Vectors<kCount>& a) {
   constexpr int kLeft = (kCount + 1) / 2;
   Vectors<kLeft> halved;
   for (int i = 0; i < kLeft; ++i) {
     const Lanes first = a.part[2 * i], second = a.part[2 * i + 1 < kCount ? 2 * i + 1 : 2 * i];
-    halved.part[i] = SCAN_SHUFFLE(first, second, SCAN_FROM(kDistance, 0)) +
-                     SCAN_SHUFFLE(first, second, SCAN_FROM(kDistance, kDistance));
+    halved.part[i] = NATIVE_SHUFFLE(first, second, NATIVE_FROM(kDistance, 0)) +
+                     NATIVE_SHUFFLE(first, second, NATIVE_FROM(kDistance, kDistance));
   }
   if constexpr (kDistance == 1) {
     return halved;
@@ -255,7 +263,7 @@ SCAN_INLINE auto lane_sums(const Vectors<kCount>& a) {
 
 // For each of several states, the sum of its block's registers.
 template <int kCount>
-SCAN_INLINE Vectors<kCount / kParts> sum_parts(const Vectors<kCount>& a) {
+NATIVE_INLINE Vectors<kCount / kParts> sum_parts(const Vectors<kCount>& a) {
   Vectors<kCount / kParts> sums;
   for (int state = 0; state < kCount / kParts; ++state) {
     sums.part[state] = a.part[state * kParts];
@@ -266,16 +274,16 @@ SCAN_INLINE Vectors<kCount / kParts> sum_parts(const Vectors<kCount>& a) {
 
 // The registers of one after those of the other.
 template <int kCount>
-SCAN_INLINE Vectors<2 * kCount> join(const Vectors<kCount>& a, const Vectors<kCount>& b) {
+NATIVE_INLINE Vectors<2 * kCount> join(const Vectors<kCount>& a, const Vectors<kCount>& b) {
   Vectors<2 * kCount> both;
-  SCAN_EACH both.part[i] = a.part[i];
-  SCAN_EACH both.part[i + kCount] = b.part[i];
+  NATIVE_EACH both.part[i] = a.part[i];
+  NATIVE_EACH both.part[i + kCount] = b.part[i];
   return both;
 }
 
 // Writes a few floats, or adds them to those that are there.
 template <int kCount>
-SCAN_INLINE void put_floats(float* to, const float* from, bool add) {
+NATIVE_INLINE void put_floats(float* to, const float* from, bool add) {
   if constexpr (kCount == 4) {
     const Quad values = *reinterpret_cast<const QuadMemory*>(from);
     QuadMemory* quad = reinterpret_cast<QuadMemory*>(to);
@@ -285,4 +293,4 @@ SCAN_INLINE void put_floats(float* to, const float* from, bool add) {
   }
 }
 
-SCAN_INLINE void add_to(float* to, const Block& value) { store(to, load<kParts>(to) + value); }
+NATIVE_INLINE void add_to(float* to, const Block& value) { store(to, load<kParts>(to) + value); }

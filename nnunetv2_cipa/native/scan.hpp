@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace scan {
+namespace native {
 
 constexpr int64_t kBlock = 16;  // channels to a block: one cache line of floats
 
@@ -58,15 +58,6 @@ struct Backward : Problem {
   float* grad_weights;  // (parts, blocks, weight_rows, kBlock): A's rows, then D, delta_bias and delta_weight's rows
   int64_t parts;
 };
-
-// The kernels of one instruction set. `scratch` is aligned to 64 bytes and has the size that the functions below say.
-struct Kernels {
-  const char* name;
-  void (*forward)(const Forward&, int64_t item, int64_t group, float* scratch);
-  void (*backward)(const Backward&, int64_t part, int64_t group, float* scratch);
-};
-
-const Kernels& kernels();  // those of the best instruction set that this processor has
 
 constexpr int64_t kChunk = 32;  // steps that are taken through the blocks together, and between two checkpoints
 
@@ -127,4 +118,4 @@ class Walk {
   int64_t run_, inner_, outer_, left_;
 };
 
-}  // namespace scan
+}  // namespace native

@@ -49,7 +49,7 @@ struct Rows {
     return steps;
   }
 
-  SCAN_INLINE void fetch(int64_t p) const {
+  NATIVE_INLINE void fetch(int64_t p) const {
     fetch_row(B_0 + p * problem.B_position, problem.states);
     fetch_row(C_0 + p * problem.C_position, problem.states);
     fetch_row(delta_0 + p * problem.delta_position, problem.rank);
@@ -87,7 +87,7 @@ struct Recurrence {
         x(scratch + kChunk * kBlock) {}
 
   // Asks for the memory of a position.
-  SCAN_INLINE void fetch(int64_t p) const {
+  NATIVE_INLINE void fetch(int64_t p) const {
     __builtin_prefetch(x_0 + p * problem.x_position);
     if (!problem.rank) __builtin_prefetch(delta_0 + p * problem.delta_position);
   }
@@ -100,7 +100,7 @@ struct Recurrence {
   }
 
   // dt of the steps from j on; those beyond the last are copies of it.
-  SCAN_INLINE void prepare_dt(const Rows& rows, int64_t j) const {
+  NATIVE_INLINE void prepare_dt(const Rows& rows, int64_t j) const {
     constexpr int kTogetherParts = kTogetherSteps * kParts;
     auto value = repeat<kTogetherParts>(bias);
     int64_t step[kTogetherSteps];
@@ -123,7 +123,7 @@ struct Recurrence {
 
   // Takes the states over step j, and shows `see` the new ones, kTogether at a time from state n on.
   template <class See>
-  SCAN_INLINE void advance(const Rows& rows, int64_t j, float* __restrict state, const See& see) const {
+  NATIVE_INLINE void advance(const Rows& rows, int64_t j, float* __restrict state, const See& see) const {
     const Block step = load<kParts>(dt + j * kBlock);
     const auto dts = repeat<kCount>(step);
     const auto inputs = repeat<kCount>(step * load<kParts>(x + j * kBlock));

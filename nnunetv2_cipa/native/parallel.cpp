@@ -14,7 +14,7 @@
 #include <xmmintrin.h>
 #endif
 
-namespace scan {
+namespace native {
 namespace {
 
 using Parallel = void (*)(void (*)(void*), void*, unsigned, unsigned);
@@ -98,4 +98,4 @@ bool for_each_unit(int64_t threads, int64_t units, int64_t scratch_floats,
   return job.complete;
 }
 
-}  // namespace scan
+}  // namespace native

@@ -1,7 +1,7 @@
 // The C interface that Python calls through ctypes.
 //
 // sizes: batch, height, width, channels, states, directions, rank, x_position, delta_position, delta_direction,
-//        B_position, B_direction, C_position, C_direction (see problem.hpp), softplus (0 or 1), threads.
+//        B_position, B_direction, C_position, C_direction (see scan.hpp), softplus (0 or 1), threads.
 // inputs: x, delta, A, B, C, D, delta_bias, delta_weight (directions, channels, rank); the last is null for rank 0.
 // Both functions return 0, or 1 if memory ran out.
 #include <algorithm>
@@ -9,11 +9,11 @@
 #include <memory>
 
 #include "parallel.hpp"
-#include "problem.hpp"
+#include "instruction_sets.hpp"
 
-#define SCAN_EXPORT extern "C" __attribute__((visibility("default")))
+#define NATIVE_EXPORT extern "C" __attribute__((visibility("default")))
 
-namespace scan {
+namespace native {
 namespace {
 
 // Shares of the backward pass, whatever the number of threads; what the blocks of a group share is read once for them.
@@ -133,7 +133,7 @@ bool backward_direction(Backward b, int64_t threads, float* partial, float* cons
   b.grad_ranks = sums_of(b, b.rank, gradients[1], partial);
   const Kernels& best = kernels();
   const auto scan_unit = [&](int64_t unit, float* scratch) {
-    best.backward(b, unit / b.groups, unit % b.groups, scratch);
+    best.scan_backward(b, unit / b.groups, unit % b.groups, scratch);
   };
   if (!for_each_unit(threads, b.parts * b.groups, backward_scratch(b), scan_unit)) return false;
 
@@ -158,7 +158,7 @@ bool run_forward(const int64_t* sizes, const float* const* inputs, float* y, flo
   if (packed.get() == nullptr || !pack(f, inputs, threads, packed.get())) return false;
   const Kernels& best = kernels();
   const auto scan_unit = [&](int64_t unit, float* scratch) {
-    best.forward(f, unit / f.groups, unit % f.groups, scratch);
+    best.scan(f, unit / f.groups, unit % f.groups, scratch);
   };
   return for_each_unit(threads, f.batch * f.groups, forward_scratch(f), scan_unit);
 }
@@ -185,22 +185,22 @@ bool run_backward(const int64_t* sizes, const float* const* inputs, const float*
 }
 
 }  // namespace
-}  // namespace scan
+}  // namespace native
 
-SCAN_EXPORT const char* scan_instruction_set() { return scan::kernels().name; }
+NATIVE_EXPORT const char* native_instruction_set() { return native::kernels().name; }
 
 // Channels to a block and steps to a chunk, which say how large the checkpoints are.
-SCAN_EXPORT int64_t scan_block() { return scan::kBlock; }
-SCAN_EXPORT int64_t scan_chunk() { return scan::kChunk; }
+NATIVE_EXPORT int64_t scan_block() { return native::kBlock; }
+NATIVE_EXPORT int64_t scan_chunk() { return native::kChunk; }
 
-// checkpoints: to be filled for the backward pass, see problem.hpp; or null.
-SCAN_EXPORT int scan_forward(const int64_t* sizes, const float* const* inputs, float* y, float* checkpoints) {
-  return scan::run_forward(sizes, inputs, y, checkpoints) ? 0 : 1;
+// checkpoints: to be filled for the backward pass, see scan.hpp; or null.
+NATIVE_EXPORT int scan_forward(const int64_t* sizes, const float* const* inputs, float* y, float* checkpoints) {
+  return native::run_forward(sizes, inputs, y, checkpoints) ? 0 : 1;
 }
 
 // gradients: of x, delta, A, B, C, D, delta_bias and, if there is a rank, delta_weight; all contiguous, B's and C's (batch,
 // height, width, directions, states), and delta's with a rank (batch, height, width, directions, rank).
-SCAN_EXPORT int scan_backward(const int64_t* sizes, const float* const* inputs, const float* checkpoints,
+NATIVE_EXPORT int scan_backward(const int64_t* sizes, const float* const* inputs, const float* checkpoints,
                               const float* grad_y, float* const* gradients) {
-  return scan::run_backward(sizes, inputs, checkpoints, grad_y, gradients) ? 0 : 1;
+  return native::run_backward(sizes, inputs, checkpoints, grad_y, gradients) ? 0 : 1;
 }

@@ -1,4 +1,4 @@
-#include "problem.hpp"
+#include "instruction_sets.hpp"
 
 #if defined(__x86_64__)
 
@@ -10,11 +10,11 @@
 #pragma GCC target("avx2,fma")
 #endif
 
-#define SCAN_NAMESPACE avx2
-#define SCAN_WIDTH 8
+#define NATIVE_NAMESPACE avx2
+#define NATIVE_WIDTH 8
 #include "kernels.hpp"
 
-extern const scan::Kernels scan_kernels_avx2 = {"avx2", scan::avx2::forward, scan::avx2::backward};
+extern const native::Kernels native_kernels_avx2 = native::avx2::all_kernels("avx2");
 
 #if defined(__clang__)
 #pragma clang attribute pop

@@ -32,7 +32,7 @@ struct Problem {
 
 struct Forward : Problem {
   float* y;            // (batch, height, width, channels), contiguous
-  float* checkpoints;  // states at the start of each chunk: (directions, batch, blocks, chunks, states, kBlock), or null
+  float* checkpoints;  // states at the start of each chunk but the first: (directions, batch, blocks, chunks - 1, states, kBlock), or null
 };
 
 // Sums over channels: to[group * group_step + p * position_step + ...].
@@ -59,7 +59,7 @@ struct Backward : Problem {
   int64_t parts;
 };
 
-constexpr int64_t kChunk = 32;  // steps that are taken through the blocks together, and between two checkpoints
+constexpr int64_t kChunk = 128;  // steps that are taken through the blocks together, and between two checkpoints
 
 inline int64_t blocks_in_group(const Problem& problem) { return (problem.blocks + problem.groups - 1) / problem.groups; }
 
@@ -73,8 +73,8 @@ inline int64_t forward_scratch(const Problem& problem) {
 
 inline int64_t chunks(const Problem& problem) { return (problem.length + kChunk - 1) / kChunk; }
 
-// Of one block of one item in one direction.
-inline int64_t checkpoint_floats(const Problem& problem) { return chunks(problem) * problem.states * kBlock; }
+// Of one block of one item in one direction: none for the first chunk, which starts with zeros.
+inline int64_t checkpoint_floats(const Problem& problem) { return (chunks(problem) - 1) * problem.states * kBlock; }
 
 inline int64_t checkpoints_at(const Problem& problem, int64_t direction, int64_t item, int64_t block) {
   return ((direction * problem.batch + item) * problem.blocks + block) * checkpoint_floats(problem);

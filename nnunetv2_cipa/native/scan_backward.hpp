@@ -27,6 +27,8 @@ struct Workspace {
         change(kept + kChunk * kMostTogether * kBlock) {}
 };
 
+alignas(64) constexpr float kZeros[kMostTogether * kBlock] = {};  // the states before the first chunk
+
 template <int kStates, bool kWhole>
 class BackwardChunk {
  public:
@@ -53,7 +55,7 @@ class BackwardChunk {
   void run(int64_t chunk, float* weights) {
     gather();
     for (int64_t n = 0; n < scan_.states; n += kTogether) {
-      recompute(n, checkpoints_ + (chunk * scan_.states + n) * kBlock);
+      recompute(n, chunk == 0 ? kZeros : checkpoints_ + ((chunk - 1) * scan_.states + n) * kBlock);
       walk_back(n, weights + n * kBlock);
     }
     finish(weights + scan_.states * kBlock);

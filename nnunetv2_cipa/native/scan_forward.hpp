@@ -41,8 +41,8 @@ void forward(const Forward& f, int64_t item, int64_t group, float* scratch) {
                          : f.states == 4  ? forward_chunk<4, true>
                                           : forward_chunk<0, true>;
         float* state = states + (block - first) * f.states * kBlock;
-        if (f.checkpoints != nullptr) {
-          const int64_t at = checkpoints_at(f, direction, item, block) + start / kChunk * f.states * kBlock;
+        if (f.checkpoints != nullptr && start > 0) {
+          const int64_t at = checkpoints_at(f, direction, item, block) + (start / kChunk - 1) * f.states * kBlock;
           copy(f.checkpoints + at, state, f.states);
         }
         run(f, direction, item, block, rows, state, steps);

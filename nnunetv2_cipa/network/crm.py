@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from nnunetv2_cipa.network.fused import project_normalised
 from nnunetv2_cipa.network.projection import Projection
 from nnunetv2_cipa.network.state_space import SS1D
 
@@ -37,6 +38,7 @@ class CRM(nn.Module):
     def channel_weights(self, ct: Tensor, pet: Tensor) -> Tensor:
         """Weights in (0, 1) of the channels of CT, then of PET: (B, 1, 1, 2C)."""
         tokens = torch.cat((ct, pet), dim=-1).flatten(1, 2).transpose(1, 2)  # (B, 2C, H*W)
-        embedded = self.activation(self.embedding(self.token_norm(tokens)))  # (B, 2C, 96)
+        (embedded,) = project_normalised(tokens, self.token_norm, self.embedding.weight, bias=self.embedding.bias)
+        embedded = self.activation(embedded)  # (B, 2C, 96)
         weights = torch.sigmoid(self.weight(self.weight_norm(self.channel_scan(embedded))))  # (B, 2C, 1)
         return weights.transpose(1, 2).unsqueeze(1)

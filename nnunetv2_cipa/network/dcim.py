@@ -3,6 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nnunetv2_cipa.network.fused import is_fused
+from nnunetv2_cipa.network.recomputed import repeating
 from nnunetv2_cipa.network.state_space import SS2D
 
 REGION = 4
@@ -43,12 +45,15 @@ class DCIM(nn.Module):
         rows, columns = region.shape[1:3]
 
         region = region + self.region_scan(self.region_norm(region))
-        normalised = self.local_norm(local.flatten(1)).view_as(local)
-        local = local + self.local_scan(normalised)
+        tokens = local
+        local = local + repeating(lambda: self._normalised(tokens), self.local_scan, wanted=is_fused(local))
 
         fused = local + region.flatten(0, 2)[:, None, None, :]
         fused = fused.unflatten(0, (-1, rows, columns)).transpose(2, 3)  # (B, rows, 4, columns, 4, C)
         return fused.flatten(3, 4).flatten(1, 2)[:, :height, :width]
+
+    def _normalised(self, tokens: Tensor) -> Tensor:
+        return self.local_norm(tokens.flatten(1)).view_as(tokens)
 
     def local_tokens(self, ct: Tensor) -> Tensor:
         """Cut CT's (B, H, W, C) map after its convolutions in regions, row by row: (B * regions, 4, 4, C)."""

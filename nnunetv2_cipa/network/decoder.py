@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from dynamic_network_architectures.building_blocks.regularization import DropPath
 from torch import Tensor, nn
 
-from nnunetv2_cipa.network.fused import project_normalised, upsampled_logits
+from nnunetv2_cipa.network.fused import is_fused, project_normalised, upsampled_logits
 from nnunetv2_cipa.network.projection import Projection, project
-from nnunetv2_cipa.network.recomputed import Recomputed
+from nnunetv2_cipa.network.recomputed import Recomputed, repeating
 from nnunetv2_cipa.network.state_space import SS2D
 
 STATE_SIZE = 4
@@ -123,7 +123,8 @@ class DecoderBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, H, W, C) to (B, H, W, C)."""
         x = torch.addcmul(self.drop_path(self.ss2d(x, self.scan_norm)), x, self.scan_scale)
-        return torch.addcmul(self.attention(self.attention_norm(x)), x, self.attention_scale)
+        attended = repeating(lambda: self.attention_norm(x), self.attention, wanted=is_fused(x))
+        return torch.addcmul(attended, x, self.attention_scale)
 
 
 class ChannelAttentionBlock(Recomputed):

@@ -20,23 +20,26 @@ FINER = 4
 """Times as many rows and columns that `upsampled_logits` has."""
 
 
-def project_normalised(x: Tensor, norm: nn.LayerNorm, weight: Tensor, parts: int = 1) -> tuple[Tensor, ...]:
-    """Project the normalised channels of x (..., C) by weight (out, C), in arrays for each of `parts` of the outputs.
+def project_normalised(
+    x: Tensor, norm: nn.LayerNorm, weight: Tensor, bias: Tensor | None = None, parts: int = 1
+) -> tuple[Tensor, ...]:
+    """Project the normalised channels of x (..., C) by weight (out, C) and bias (out), in `parts` arrays.
 
     Returns:
         `parts` arrays (..., out / parts), each written whole.
     """
-    if not _by_kernels(x):
+    if not is_fused(x):
         normalised = norm(x)
-        return tuple(project(normalised, part) for part in weight.chunk(parts))
+        biases = (None,) * parts if bias is None else bias.chunk(parts)
+        return tuple(project(normalised, *part) for part in zip(weight.chunk(parts), biases, strict=True))
     rows = x.reshape(-1, x.shape[-1])
-    projected = _apply(_ProjectNormalised, rows, norm.weight, norm.bias, weight, norm.eps, parts)
+    projected = _apply(_ProjectNormalised, rows, norm.weight, norm.bias, weight, bias, norm.eps, parts)
     return tuple(y.view(*x.shape[:-1], y.shape[-1]) for y in projected)
 
 
 def project_gated(x: Tensor, gate: Tensor, norm: nn.LayerNorm, weight: Tensor) -> Tensor:
     """Project norm(x) * SiLU(gate), both (..., C), by weight (out, C): (..., out)."""
-    if not _by_kernels(x):
+    if not is_fused(x):
         return project(norm(x) * F.silu(gate), weight)
     rows, gates = x.reshape(-1, x.shape[-1]), gate.reshape(-1, gate.shape[-1])
     y: Tensor = _apply(_ProjectGated, rows, gates, norm.weight, norm.bias, weight, norm.eps)
@@ -45,7 +48,7 @@ def project_gated(x: Tensor, gate: Tensor, norm: nn.LayerNorm, weight: Tensor) -
 
 def depthwise_silu(x: Tensor, convolution: nn.Conv2d) -> Tensor:
     """SiLU of a 3x3 convolution of each channel, with zeros around the map: (B, H, W, C) to the same."""
-    if not _by_kernels(x):
+    if not is_fused(x):
         return F.silu(convolution(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
     weight = convolution.weight.flatten(1).t()  # (9, C)
     y: Tensor = _apply(_DepthwiseSiLU, x, weight, convolution.bias)
@@ -58,7 +61,7 @@ def upsampled_logits(x: Tensor, norm: nn.LayerNorm, weight: Tensor) -> Tensor:
     Returns:
         (B, classes, 4H, 4W).
     """
-    if not _by_kernels(x):
+    if not is_fused(x):
         finer = x.permute(0, 3, 1, 2)
         for _ in range(2):
             finer = F.interpolate(finer, scale_factor=2, mode="bilinear", align_corners=False)
@@ -67,8 +70,8 @@ def upsampled_logits(x: Tensor, norm: nn.LayerNorm, weight: Tensor) -> Tensor:
     return y
 
 
-def _by_kernels(x: Tensor) -> bool:
-    """Whether the kernels compute it: not where PyTorch compiles, casts, or counts or fakes operators."""
+def is_fused(x: Tensor) -> bool:
+    """Whether the kernels take x: not where PyTorch compiles, casts, or counts or fakes operators."""
     other = torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu") or torch._C._len_torch_dispatch_stack() > 0
     plain = x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() > 0
     return plain and not other and not isinstance(library.load(), str)
@@ -89,12 +92,14 @@ def _apply(function: type[torch.autograd.Function], *arguments: Any) -> Any:  # 
 
 class _ProjectNormalised(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, scale: Tensor, shift: Tensor, weight: Tensor, epsilon: float, parts: int) -> Any:  # noqa: ANN401
+    def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, ...]:  # noqa: ANN401
+        x, scale, shift, weight, bias, ctx.epsilon, parts = arguments
         x = x.contiguous()
         ctx.save_for_backward(x, scale, shift, weight)
-        ctx.epsilon = epsilon
-        normalised = _norm(x, None, scale, shift, epsilon)
-        return tuple(inner_product(normalised, part) for part in weight.chunk(parts))
+        ctx.has_bias = bias is not None
+        normalised = _norm(x, None, scale, shift, ctx.epsilon)
+        biases = (None,) * parts if bias is None else bias.chunk(parts)
+        return tuple(inner_product(normalised, *part) for part in zip(weight.chunk(parts), biases, strict=True))
 
     @staticmethod
     @once_differentiable
@@ -105,8 +110,9 @@ class _ProjectNormalised(torch.autograd.Function):
         for product in products[1:]:
             products[0] += product
         grad_x, _, normalised, grad_scale, grad_shift = _norm_backward(x, None, scale, shift, ctx.epsilon, products[0])
-        grad_weight = [inner_product(grad.t(), normalised.t()) for grad in grads]
-        return grad_x, grad_scale, grad_shift, torch.cat(grad_weight), None, None
+        grad_weight = torch.cat([inner_product(grad.t(), normalised.t()) for grad in grads])
+        grad_bias = torch.cat([grad.sum(dim=0) for grad in grads]) if ctx.has_bias else None
+        return grad_x, grad_scale, grad_shift, grad_weight, grad_bias, None, None
 
 
 class _ProjectGated(torch.autograd.Function):

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nnunetv2_cipa.network.fused import depthwise_silu, project_gated, project_normalised
+from nnunetv2_cipa.network.fused import depthwise_silu, is_fused, project_gated, project_normalised
 from nnunetv2_cipa.network.projection import Projection, project
-from nnunetv2_cipa.network.recomputed import Recomputed
+from nnunetv2_cipa.network.recomputed import Recomputed, repeating
 from nnunetv2_cipa.scan import selective_scan_2d
 
 DELTA_RANGE = (1e-3, 1e-1)
@@ -80,7 +80,8 @@ class SS2D(Recomputed):
             x, gate = (project(x, part) for part in weight.chunk(2))  # two products: each array is written whole
         else:
             x, gate = project_normalised(x, norm, weight, parts=2)  # each (B, H, W, 2C)
-        y = self.scan(depthwise_silu(x, self.convolution))
+        repeats = is_fused(x) and not self.recompute
+        y = repeating(lambda: depthwise_silu(x, self.convolution), self.scan, wanted=repeats)
         return project_gated(y, gate, self.output_norm, self.output_projection.weight)
 
 

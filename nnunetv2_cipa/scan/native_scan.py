@@ -19,11 +19,11 @@ def forward(scan: Scan, keep: bool) -> tuple[Tensor, Tensor | None]:
 
 
 def kept_shape(x: Tensor, A: Tensor) -> tuple[int, ...]:
-    """Shape of the states that `forward` keeps: (K, B, channels / block, positions / chunk, N, block), rounded up."""
+    """Shape of the states that `forward` keeps: (K, B, channels / block, positions / chunk - 1, N, block), rounded up."""
     block, chunk = library.loaded().scan_block(), library.loaded().scan_chunk()
     batch, height, width, channels = x.shape
     directions, _, states = A.shape
-    return directions, batch, -(-channels // block), -(-(height * width) // chunk), states, block
+    return directions, batch, -(-channels // block), max(-(-(height * width) // chunk) - 1, 0), states, block
 
 
 def backward(grad_y: Tensor, kept: Tensor, scan: Scan) -> list[Tensor]:

@@ -5,7 +5,7 @@ backward pass, where they cost less than their arrays. In float32 on a processor
 PyTorch's own operators do the same.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -72,7 +72,9 @@ def upsampled_logits(x: Tensor, norm: nn.LayerNorm, weight: Tensor) -> Tensor:
 
 def is_fused(x: Tensor) -> bool:
     """Whether the kernels take x: not where PyTorch compiles, casts, or counts or fakes operators."""
-    other = torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu") or torch._C._len_torch_dispatch_stack() > 0
+    other = (
+        torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu") or torch._C._len_torch_dispatch_stack() > 0
+    )
     plain = x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() > 0
     return plain and not other and not isinstance(library.load(), str)
 
@@ -87,7 +89,9 @@ class _Context:
 def _apply(function: type[torch.autograd.Function], *arguments: Any) -> Any:  # noqa: ANN401
     """Apply a function, by autograd only if one of its arguments learns."""
     learns = any(isinstance(argument, Tensor) and argument.requires_grad for argument in arguments)
-    return function.apply(*arguments) if learns and torch.is_grad_enabled() else function.forward(_Context(), *arguments)
+    return (
+        function.apply(*arguments) if learns and torch.is_grad_enabled() else function.forward(_Context(), *arguments)
+    )
 
 
 class _ProjectNormalised(torch.autograd.Function):

@@ -14,12 +14,14 @@ def forward(scan: Scan, keep: bool) -> tuple[Tensor, Tensor | None]:
     y = torch.empty(scan.x.shape, dtype=torch.float32)
     kept = torch.empty(kept_shape(scan.x, scan.A), dtype=torch.float32) if keep else None
     if y.numel():
-        library.check(library.loaded().scan_forward(inputs.sizes, inputs.addresses, library.address(y), library.address(kept)))
+        library.check(
+            library.loaded().scan_forward(inputs.sizes, inputs.addresses, library.address(y), library.address(kept))
+        )
     return y, kept
 
 
 def kept_shape(x: Tensor, A: Tensor) -> tuple[int, ...]:
-    """Shape of the states that `forward` keeps: (K, B, channels / block, positions / chunk - 1, N, block), rounded up."""
+    """Shape of the states that `forward` keeps: (K, B, channels / block, chunks - 1, N, block), with parts as wholes."""
     block, chunk = library.loaded().scan_block(), library.loaded().scan_chunk()
     batch, height, width, channels = x.shape
     directions, _, states = A.shape

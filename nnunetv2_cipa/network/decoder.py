@@ -50,7 +50,7 @@ class Decoder(nn.Module):
         x = self.expand(x)
         for index, (level, skip) in enumerate(zip(self.levels, reversed(skips), strict=True)):
             x = level(_resize(self.upsamples[index - 1](x) if index else x, skip.shape[1:3]) + skip)
-        logits = self.head(x, self.norm, cast(nn.Conv2d, self.seg_layers[0]).weight.flatten(1))
+        logits = self.head(x, self.norm, self.seg_layers[0])
         return _resize(logits.permute(0, 2, 3, 1), size).permute(0, 3, 1, 2)
 
     def _initialise(self) -> None:
@@ -101,10 +101,10 @@ class Head(Recomputed):
         self.projection2 = Projection(channels, channels, bias=False)
         self.norm = nn.LayerNorm(channels)
 
-    def compute(self, x: Tensor, norm: nn.LayerNorm, classes: Tensor) -> Tensor:
-        """Normalise (B, H, W, C) by `norm`, project, upsample, and weight the channels by `classes` (classes, C)."""
+    def compute(self, x: Tensor, norm: nn.LayerNorm, classes: nn.Conv2d) -> Tensor:
+        """Normalise (B, H, W, C) by `norm`, project, upsample, and convolve by `classes`, a 1x1 convolution."""
         (x,) = project_normalised(x, norm, self.projection2.weight @ self.projection1.weight)
-        return upsampled_logits(x, self.norm, classes)
+        return upsampled_logits(x, self.norm, classes.weight.flatten(1))
 
 
 class DecoderBlock(nn.Module):

@@ -21,7 +21,7 @@ def forward(scan: Scan, keep: bool) -> tuple[Tensor, Tensor | None]:
 
 
 def kept_shape(x: Tensor, A: Tensor) -> tuple[int, ...]:
-    """Shape of the states that `forward` keeps: (K, B, channels / block, chunks - 1, N, block), with parts as wholes."""
+    """Shape of the states that `forward` keeps: (K, B, channels / block, chunks - 1, N, block), rounded up."""
     block, chunk = library.loaded().scan_block(), library.loaded().scan_chunk()
     batch, height, width, channels = x.shape
     directions, _, states = A.shape

@@ -99,11 +99,13 @@ def results(compute, layer, x, dtype):
 
 
 def assert_as_plain(layer, x):
+    """As near to float64 as PyTorch's own operators are in float32, but for a factor that sums in another order need."""
     expected = results(layer.plain, layer, x, torch.float64)
+    usual = results(layer.plain, layer, x, torch.float32)
     found = results(layer, layer, x, torch.float32)
-    for value, right in zip(found, expected, strict=True):
-        scale = right.abs().max().item()
-        torch.testing.assert_close(value, right, rtol=0, atol=1e-6 + 5e-5 * scale)
+    for value, other, right in zip(found, usual, expected, strict=True):
+        error, allowed = (value - right).abs().max(), (other - right).abs().max()
+        assert error <= 1e-6 + 1e-5 * right.abs().max() + 10 * allowed
 
 
 @pytest.mark.parametrize("make", LAYERS)

@@ -4,9 +4,11 @@
 `python benchmarks/network.py --sides 256 512 1024 --batches 1 2 --threads 1 2` shows how the time grows.
 
 Everything is timed in one process, in float32, calls of the networks in turn, so that a slow moment of the machine
-meets all of them; figures are medians, ratios those of medians. A training step is forward, cross entropy, backward and
-AdamW.
-Memory is the most that a process of its own held during two steps, less what it held before it built the network.
+meets all of them; figures are medians, ratios those of medians, and the spread is the range of the ratios call by call.
+A training step is forward, cross entropy, backward, clipping of the gradients, and the optimizer that the network is
+trained with: fused AdamW for CIPA, SGD with momentum for the U-Net.
+Memory, with AdamW for both, is the most that a process of its own held during two steps, less what it held before it
+built the network.
 """
 
 import argparse
@@ -29,6 +31,8 @@ from nnunetv2_cipa.network import CIPA
 from nnunetv2_cipa.network.recomputed import set_recompute
 
 MEMORY_BATCH = 2
+MOST_NORM = 12
+"""Of gradients, as nnU-Net clips them."""
 CPU = torch.device("cpu")
 
 
@@ -63,22 +67,40 @@ def prediction(network: nn.Module, batch: int, size: int) -> Callable[[], object
     return call
 
 
-def training_step(network: nn.Module, batch: int, size: int) -> Callable[[], object]:
+def sgd(network: nn.Module) -> torch.optim.Optimizer:
+    """The optimizer of nnU-Net's trainer."""
+    return torch.optim.SGD(network.parameters(), 1e-2, momentum=0.99, weight_decay=3e-5, nesterov=True)
+
+
+def adamw(network: nn.Module) -> torch.optim.Optimizer:
+    """The optimizer of CIPA's trainers."""
+    return torch.optim.AdamW(network.parameters(), 1e-3, fused=True)
+
+
+def trained_by(name: str) -> Callable[[nn.Module], torch.optim.Optimizer]:
+    """The optimizer that a network is trained with."""
+    return sgd if name == "U-Net" else adamw
+
+
+def training_step(
+    network: nn.Module, batch: int, size: int, make_optimizer: Callable[[nn.Module], torch.optim.Optimizer]
+) -> Callable[[], object]:
     """A call that takes one training step."""
     network.train()
-    optimizer = torch.optim.AdamW(network.parameters(), 1e-4, fused=True)
+    optimizer = make_optimizer(network)
     images, labels = torch.randn(batch, 2, size, size), torch.ones(batch, size, size, dtype=torch.long)
 
     def call() -> object:
         optimizer.zero_grad(set_to_none=True)
         nn.functional.cross_entropy(network(images), labels).backward()
+        nn.utils.clip_grad_norm_(network.parameters(), MOST_NORM)
         return optimizer.step()
 
     return call
 
 
-def median_seconds(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median seconds of each call; they are called in turn, once without being timed."""
+def seconds_in_turn(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
+    """Seconds of each call; they are called in turn, once without being timed."""
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for repeat in range(repeats + 1):
         for name, call in calls.items():
@@ -86,16 +108,21 @@ def median_seconds(calls: dict[str, Callable[[], object]], repeats: int) -> dict
             call()
             if repeat:
                 seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
+    return seconds
 
 
 def measure(what: str, side: int, batch: int, threads: int, repeats: int) -> list[Row]:
     """Rows of one setting, one for each network."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    make = prediction if what == "forward" else training_step
-    names = [name for name in NETWORKS if what == "step" or name != "CIPA-tiny, recomputing"]
-    seconds = median_seconds({name: make(NETWORKS[name](side), batch, side) for name in names}, repeats)
+    calls: dict[str, Callable[[], object]] = {}
+    for name, make in NETWORKS.items():
+        if what == "step":
+            calls[name] = training_step(make(side), batch, side, trained_by(name))
+        elif name != "CIPA-tiny, recomputing":
+            calls[name] = prediction(make(side), batch, side)
+    seconds = seconds_in_turn(calls, repeats)
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
     return [
         {
             "what": what,
@@ -103,18 +130,25 @@ def measure(what: str, side: int, batch: int, threads: int, repeats: int) -> lis
             "batch": batch,
             "threads": threads,
             "network": name,
-            "seconds": value,
-            "to U-Net": value / seconds["U-Net"],
-            "µs per pixel": 1e6 * value / (batch * side**2),
+            "seconds": median,
+            "to U-Net": median / medians["U-Net"],
+            "spread": spread(seconds[name], seconds["U-Net"]),
+            "µs per pixel": 1e6 * median / (batch * side**2),
         }
-        for name, value in seconds.items()
+        for name, median in medians.items()
     ]
+
+
+def spread(seconds: list[float], of_reference: list[float]) -> str:
+    """The least and greatest ratio of calls that were made one after the other."""
+    ratios = [value / reference for value, reference in zip(seconds, of_reference, strict=True)]
+    return f"{min(ratios):.2f} to {max(ratios):.2f}"
 
 
 def peak_memory(name: str, side: int) -> int:
     """Bytes that two training steps need at most, measured in this process, which must be a new one."""
     before = peak_memory_so_far(CPU)
-    step = training_step(NETWORKS[name](side), MEMORY_BATCH, side)
+    step = training_step(NETWORKS[name](side), MEMORY_BATCH, side, adamw)
     step()
     step()
     return peak_memory_so_far(CPU) - before

@@ -2,7 +2,7 @@
 
 `python benchmarks/projection.py --threads 1 2 -o projection.json` takes the projections of CIPA-tiny for two images of
 64x64, one of 256x256 and one of 512x512 pixels: as matrix products (PyTorch's linear layers), as 1x1 convolutions, and
-by oneDNN's inner product, which the network uses. Medians of milliseconds.
+by oneDNN's inner product. `nnunetv2_cipa/network/products.py` has the choice that rests on it. Medians of milliseconds.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from measuring import Row, report, time_calls
 from torch import Tensor
 
-from nnunetv2_cipa.network.projection import inner_product
+from nnunetv2_cipa.network.products import inner_product
 
 IMAGES = ((64, 4), (256, 2), (512, 2))
 """Side in pixels, and images in a batch: CT and PET of each slice."""

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from nnunetv2_cipa.native import library
-from nnunetv2_cipa.network.projection import inner_product, project
+from nnunetv2_cipa.network.products import products
+from nnunetv2_cipa.network.projection import is_plain_float32, project
 
 FINER = 4
 """Times as many rows and columns that `upsampled_logits` has."""
@@ -71,12 +72,8 @@ def upsampled_logits(x: Tensor, norm: nn.LayerNorm, weight: Tensor) -> Tensor:
 
 
 def is_fused(x: Tensor) -> bool:
-    """Whether the kernels take x: not where PyTorch compiles, casts, or counts or fakes operators."""
-    other = (
-        torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu") or torch._C._len_torch_dispatch_stack() > 0
-    )
-    plain = x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() > 0
-    return plain and not other and not isinstance(library.load(), str)
+    """Whether the kernels take x, of which PyTorch sees nothing but the results."""
+    return is_plain_float32(x) and not isinstance(library.load(), str)
 
 
 class _Context:
@@ -103,18 +100,21 @@ class _ProjectNormalised(torch.autograd.Function):
         ctx.has_bias = bias is not None
         normalised = _norm(x, None, scale, shift, ctx.epsilon)
         biases = (None,) * parts if bias is None else bias.chunk(parts)
-        return tuple(inner_product(normalised, *part) for part in zip(weight.chunk(parts), biases, strict=True))
+        return tuple(products().forward(normalised, *part) for part in zip(weight.chunk(parts), biases, strict=True))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         x, scale, shift, weight = ctx.saved_tensors
         grads = tuple(grad.contiguous() for grad in grads)
-        products = [inner_product(grad, part.t()) for grad, part in zip(grads, weight.chunk(len(grads)), strict=True)]
-        for product in products[1:]:
-            products[0] += product
-        grad_x, _, normalised, grad_scale, grad_shift = _norm_backward(x, None, scale, shift, ctx.epsilon, products[0])
-        grad_weight = torch.cat([inner_product(grad.t(), normalised.t()) for grad in grads])
+        pairs = zip(grads, weight.chunk(len(grads)), strict=True)
+        grad_normalised, *others = (products().input_gradient(grad, part) for grad, part in pairs)
+        for other in others:
+            grad_normalised += other
+        grad_x, _, normalised, grad_scale, grad_shift = _norm_backward(
+            x, None, scale, shift, ctx.epsilon, grad_normalised
+        )
+        grad_weight = torch.cat([products().weight_gradient(grad, normalised) for grad in grads])
         grad_bias = torch.cat([grad.sum(dim=0) for grad in grads]) if ctx.has_bias else None
         return grad_x, grad_scale, grad_shift, grad_weight, grad_bias, None, None
 
@@ -125,16 +125,16 @@ class _ProjectGated(torch.autograd.Function):
         x, gate = x.contiguous(), gate.contiguous()
         ctx.save_for_backward(x, gate, scale, shift, weight)
         ctx.epsilon = epsilon
-        return inner_product(_norm(x, gate, scale, shift, epsilon), weight)
+        return products().forward(_norm(x, gate, scale, shift, epsilon), weight, None)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         x, gate, scale, shift, weight = ctx.saved_tensors
         grad = grad.contiguous()
-        product = inner_product(grad, weight.t())
+        product = products().input_gradient(grad, weight)
         grad_x, grad_gate, gated, grad_scale, grad_shift = _norm_backward(x, gate, scale, shift, ctx.epsilon, product)
-        return grad_x, grad_gate, grad_scale, grad_shift, inner_product(grad.t(), gated.t()), None
+        return grad_x, grad_gate, grad_scale, grad_shift, products().weight_gradient(grad, gated), None
 
 
 class _DepthwiseSiLU(torch.autograd.Function):

@@ -16,8 +16,9 @@ PROJECT := $(VENV)/.nnunetv2_cipa
 TOOLS := $(VENV)/.nnunetv2_cipa-dev
 IN_VENV = . "$(VENV)/bin/activate" &&
 
-# Threads that wait should sleep: where cores are few and busy, spinning ones take most of the time from those at work.
-export OMP_WAIT_POLICY ?= PASSIVE
+# Threads that wait should soon sleep: where cores are few and busy, spinning ones take most of the time from those at
+# work, and those that sleep at once are late.
+export GOMP_SPINCOUNT ?= 10000
 
 .DELETE_ON_ERROR:
 .PHONY: help demo check test lint docs

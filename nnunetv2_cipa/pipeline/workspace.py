@@ -100,15 +100,15 @@ class Workspace:
     def environment(self) -> dict[str, str]:
         """The process environment with nnU-Net's folders and, unless the user chose, what makes CPUs faster.
 
-        On few cores there are few workers, and waiting OpenMP threads sleep: spinning ones would take the cores from
-        those at work.
+        On few cores there are few workers, and waiting OpenMP threads soon sleep: spinning ones would take the cores
+        from those at work, and those that sleep at once are late.
         """
         folders = {
             "nnUNet_raw": str(self.nnunet_raw),
             "nnUNet_preprocessed": str(self.nnunet_preprocessed),
             "nnUNet_results": str(self.nnunet_results),
         }
-        few_workers = {"nnUNet_def_n_proc": "2", "nnUNet_n_proc_DA": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+        few_workers = {"nnUNet_def_n_proc": "2", "nnUNet_n_proc_DA": "1", "GOMP_SPINCOUNT": "10000"}
         own_choice = {**FEWER_PAGE_FAULTS, **(few_workers if few_cores() else {})}
         return {**own_choice, **os.environ, **folders}
 

@@ -105,7 +105,7 @@ def _make_wheel(folder):
 def _environment(kaggle, **settings):
     """Variables as for the notebook, in a shell where nothing of nnU-Net's or pip's is set."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("nnUNet_", "PIP_", "PYTHON", "VIRTUAL_ENV"))}
-    few = {"nnUNet_n_proc_DA": "1", "nnUNet_def_n_proc": "1", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+    few = {"nnUNet_n_proc_DA": "1", "nnUNet_def_n_proc": "1", "OMP_NUM_THREADS": "1", "GOMP_SPINCOUNT": "10000"}
     return {
         **inherited,
         **few,

@@ -6,22 +6,17 @@ by oneDNN's inner product. `nnunetv2_cipa/network/products.py` has the choice th
 """
 
 import argparse
-import math
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from measuring import Row, report, time_calls
-from torch import Tensor
 
-from nnunetv2_cipa.network.products import inner_product
+from nnunetv2_cipa.network.products import convolution, inner_product
 
 IMAGES = ((64, 4), (256, 2), (512, 2))
 """Side in pixels, and images in a batch: CT and PET of each slice."""
-
-CONVOLUTION_ITEMS = 16
-"""With fewer items PyTorch leaves a single thread's convolution to its matrix products."""
 
 
 def shapes() -> list[tuple[int, int, int]]:
@@ -32,13 +27,6 @@ def shapes() -> list[tuple[int, int, int]]:
         for stride, width in ((4, 96), (8, 192), (16, 384), (32, 768))
         for channels in ((width, 2 * width), (2 * width, width), (2 * width, 4 * (width // 16 + 32)))
     ]
-
-
-def convolution(x: Tensor, weight: Tensor) -> Tensor:
-    """Multiply x (rows, C) by the transposed weight (out, C) as a 1x1 convolution."""
-    items = math.gcd(len(x), CONVOLUTION_ITEMS)
-    images = x.view(items, 1, len(x) // items, -1).permute(0, 3, 1, 2)
-    return F.conv2d(images, weight[:, :, None, None]).permute(0, 2, 3, 1).reshape(len(x), -1)
 
 
 def calls(rows: int, channels: int, out: int) -> dict[str, dict[str, Callable[[], object]]]:

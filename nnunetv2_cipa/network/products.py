@@ -13,8 +13,11 @@ from torch import Tensor
 
 from nnunetv2_cipa.machine import processor_vendor
 
-CONVOLUTION_ROWS = 256
-"""From which a weight's gradient is a convolution's; it is a sum over the rows, which inner products are slow at."""
+CONVOLUTION_ROWS = 1024
+"""From which a weight's gradient is a convolution's; it is a sum over the rows, which inner products are slow at.
+
+The product of the forward pass is one, too, from twice as many rows.
+"""
 
 CONVOLUTION_ITEMS = 16
 """With fewer, PyTorch leaves the convolution of a single thread to its matrix products."""
@@ -41,17 +44,28 @@ def inner_product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tens
     return product
 
 
+def _as_images(rows: Tensor) -> Tensor:
+    items = math.gcd(len(rows), CONVOLUTION_ITEMS)
+    return rows.view(items, 1, len(rows) // items, -1).permute(0, 3, 1, 2)
+
+
+def convolution(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """The same as a 1x1 convolution, which PyTorch hands to oneDNN."""
+    y = F.conv2d(_as_images(x), weight[:, :, None, None], bias)
+    return y.permute(0, 2, 3, 1).reshape(len(x), -1)
+
+
 def convolution_weight_gradient(grad: Tensor, x: Tensor) -> Tensor:
-    """The weight's gradient as that of a 1x1 convolution, which PyTorch hands to oneDNN."""
-
-    def as_images(rows: Tensor) -> Tensor:
-        items = math.gcd(len(rows), CONVOLUTION_ITEMS)
-        return rows.view(items, 1, len(rows) // items, -1).permute(0, 3, 1, 2)
-
+    """The gradient of a 1x1 convolution's weight, from that of its output (rows, out) and x (rows, C): (out, C)."""
     weight = grad.new_empty(grad.shape[1], x.shape[1], 1, 1)
     options: tuple[Any, ...] = (None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1, [False, True, False])
-    gradient: Tensor = torch.ops.aten.convolution_backward(as_images(grad), as_images(x), weight, *options)[1]
+    gradient: Tensor = torch.ops.aten.convolution_backward(_as_images(grad), _as_images(x), weight, *options)[1]
     return gradient.flatten(1)
+
+
+def onednn_forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """The product by oneDNN, of few rows as an inner product, of many as a convolution."""
+    return (inner_product if len(x) < 2 * CONVOLUTION_ROWS else convolution)(x, weight, bias)
 
 
 def onednn_weight_gradient(grad: Tensor, x: Tensor) -> Tensor:
@@ -64,7 +78,7 @@ def onednn_weight_gradient(grad: Tensor, x: Tensor) -> Tensor:
 PLAIN = Products(F.linear, lambda grad, weight: grad @ weight, lambda grad, x: grad.t() @ x)
 """PyTorch's own matrix products, which are MKL's where it is built with MKL."""
 
-ONEDNN = Products(inner_product, lambda grad, weight: inner_product(grad, weight.t()), onednn_weight_gradient)
+ONEDNN = Products(onednn_forward, lambda grad, weight: inner_product(grad, weight.t()), onednn_weight_gradient)
 
 
 def _reduced_forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.utils.checkpoint import checkpoint
 
 from nnunetv2_cipa.native import library
 from nnunetv2_cipa.network.products import products
@@ -30,9 +31,7 @@ def project_normalised(
         `parts` arrays (..., out / parts), each written whole.
     """
     if not is_fused(x):
-        normalised = norm(x)
-        biases = (None,) * parts if bias is None else bias.chunk(parts)
-        return tuple(project(normalised, *part) for part in zip(weight.chunk(parts), biases, strict=True))
+        return _repeated_if_compiled(lambda x: _projections(norm(x), weight, bias, parts), x)
     rows = x.reshape(-1, x.shape[-1])
     projected = _apply(_ProjectNormalised, rows, norm.weight, norm.bias, weight, bias, norm.eps, parts)
     return tuple(y.view(*x.shape[:-1], y.shape[-1]) for y in projected)
@@ -41,7 +40,7 @@ def project_normalised(
 def project_gated(x: Tensor, gate: Tensor, norm: nn.LayerNorm, weight: Tensor) -> Tensor:
     """Project norm(x) * SiLU(gate), both (..., C), by weight (out, C): (..., out)."""
     if not is_fused(x):
-        return project(norm(x) * F.silu(gate), weight)
+        return _repeated_if_compiled(lambda x, gate: project(norm(x) * F.silu(gate), weight), x, gate)
     rows, gates = x.reshape(-1, x.shape[-1]), gate.reshape(-1, gate.shape[-1])
     y: Tensor = _apply(_ProjectGated, rows, gates, norm.weight, norm.bias, weight, norm.eps)
     return y.view(*x.shape[:-1], weight.shape[0])
@@ -50,7 +49,7 @@ def project_gated(x: Tensor, gate: Tensor, norm: nn.LayerNorm, weight: Tensor) -
 def depthwise_silu(x: Tensor, convolution: nn.Conv2d) -> Tensor:
     """SiLU of a 3x3 convolution of each channel, with zeros around the map: (B, H, W, C) to the same."""
     if not is_fused(x):
-        return F.silu(convolution(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
+        return _repeated_if_compiled(lambda x: F.silu(convolution(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)), x)
     weight = convolution.weight.flatten(1).t()  # (9, C)
     y: Tensor = _apply(_DepthwiseSiLU, x, weight, convolution.bias)
     return y
@@ -63,12 +62,28 @@ def upsampled_logits(x: Tensor, norm: nn.LayerNorm, weight: Tensor) -> Tensor:
         (B, classes, 4H, 4W).
     """
     if not is_fused(x):
-        finer = x.permute(0, 3, 1, 2)
-        for _ in range(2):
-            finer = F.interpolate(finer, scale_factor=2, mode="bilinear", align_corners=False)
-        return F.linear(norm(finer.permute(0, 2, 3, 1)), weight).permute(0, 3, 1, 2)
+        return _repeated_if_compiled(lambda x: _upsampled_logits(x, norm, weight), x)
     y: Tensor = _apply(_UpsampledLogits, x, norm.weight, norm.bias, weight, norm.eps)
     return y
+
+
+def _projections(x: Tensor, weight: Tensor, bias: Tensor | None, parts: int) -> tuple[Tensor, ...]:
+    biases = (None,) * parts if bias is None else bias.chunk(parts)
+    return tuple(project(x, *part) for part in zip(weight.chunk(parts), biases, strict=True))
+
+
+def _upsampled_logits(x: Tensor, norm: nn.LayerNorm, weight: Tensor) -> Tensor:
+    finer = x.permute(0, 3, 1, 2)
+    for _ in range(2):
+        finer = F.interpolate(finer, scale_factor=2, mode="bilinear", align_corners=False)
+    return F.linear(norm(finer.permute(0, 2, 3, 1)), weight).permute(0, 3, 1, 2)
+
+
+def _repeated_if_compiled(compute: Callable[..., Any], *inputs: Tensor) -> Any:  # noqa: ANN401
+    """Compute something of which compiled code, too, keeps only the inputs; the rest is fused with what needs it."""
+    if torch.compiler.is_compiling() and torch.is_grad_enabled():
+        return checkpoint(compute, *inputs, use_reentrant=False, preserve_rng_state=False)
+    return compute(*inputs)
 
 
 def is_fused(x: Tensor) -> bool:

@@ -29,7 +29,7 @@ def project(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     Returns:
         x times the transposed weight, plus the bias: (..., out).
     """
-    if products() is PLAIN or not is_plain_float32(x):
+    if not is_plain_float32(x) or products() is PLAIN:  # in this order: compiled code can't ask for the processor
         return F.linear(x, weight, bias)
     rows = x.reshape(-1, x.shape[-1]).contiguous()  # oneDNN is a hundred times slower on gaps
     learns = any(tensor is not None and tensor.requires_grad for tensor in (x, weight, bias))

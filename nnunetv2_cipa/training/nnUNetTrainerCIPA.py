@@ -89,7 +89,8 @@ class nnUNetTrainerCIPA(BaseTrainer):
         super().on_train_start()
         network = self._bare_network()
         network.channel_order.copy_(torch.tensor(self.modality_channels.order))
-        recompute = should_recompute(self.variant, self.batch_size, self.configuration_manager.patch_size, self.device)
+        patch_size, compiled = self.configuration_manager.patch_size, self._do_i_compile()
+        recompute = should_recompute(self.variant, self.batch_size, patch_size, self.device, compiled=compiled)
         set_recompute(network, recompute)
         order = ", ".join(
             f"{name} is channel {n}" for name, n in zip(MODALITIES, self.modality_channels.order, strict=True)

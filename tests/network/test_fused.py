@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from nnunetv2_cipa.native import library
-from nnunetv2_cipa.network import fused
+from nnunetv2_cipa.network import CIPA, fused
 
 pytestmark = pytest.mark.skipif(isinstance(library.load(), str), reason="the kernels were not compiled")
 
@@ -184,3 +184,17 @@ def test_pytorch_computes_where_operators_are_counted_or_cast(make):
         assert not fused.is_fused(x)
     assert not fused.is_fused(x.double())
     assert not fused.is_fused(x.to("meta"))
+
+
+@pytest.mark.slow
+def test_compiled_the_network_is_one_graph_with_the_same_gradients():
+    torch.manual_seed(0)
+    network, images = CIPA((32, 32)).eval(), torch.randn(1, 2, 32, 32)
+    compiled = torch.compile(network, backend="aot_eager", fullgraph=True)
+    gradients = []
+    for run in (network, compiled):
+        network.zero_grad()
+        run(images).square().mean().backward()
+        gradients.append([parameter.grad for parameter in network.parameters()])
+    for plain, other in zip(*gradients, strict=True):
+        assert (plain - other).norm() <= 1e-3 * plain.norm() + 1e-5

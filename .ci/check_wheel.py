@@ -10,7 +10,7 @@ import tempfile
 from importlib.metadata import distribution
 from pathlib import Path
 
-TESTS = ("scan", "network")
+TESTS = ("native", "scan", "network")
 
 
 def main(checkout: Path) -> int:

@@ -63,10 +63,10 @@ def test_wheel_has_the_package_and_the_pth_file_and_nothing_else_at_its_root(bui
     assert len(names) == len(set(names))
 
 
-def test_wheel_has_the_native_scan_and_no_sources_of_it(built):
+def test_wheel_has_the_compiled_kernels_and_no_sources_of_them(built):
     with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         names = wheel.namelist()
-    assert "nnunetv2_cipa/scan/_native.abi3.so" in names
+    assert "nnunetv2_cipa/native/_kernels.abi3.so" in names
     assert not [name for name in names if name.endswith((".cpp", ".hpp"))]
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nnunetv2_cipa.network import CIPA
+from nnunetv2_cipa.network import CIPA, products
 from nnunetv2_cipa.weights import from_published
 from nnunetv2_cipa.weights.layout import our_key
 
@@ -168,3 +168,15 @@ def test_published_parameter_count():
         network = CIPA((512, 512), num_classes=1)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     assert parameters + 2 * 96 * 16 == 54_572_198
+
+
+def test_bfloat16_products_by_request_change_logits_a_little(make_network, images, monkeypatch):
+    if not (torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()):
+        pytest.skip("this processor has no bfloat16 products")
+    network = make_network(1)
+    with torch.no_grad():
+        exact = network(images)
+        monkeypatch.setenv(products.PRECISION_VARIABLE, "bf16")
+        rounded = network(images)
+    deviation = (rounded - exact).abs().max() / exact.abs().max()
+    assert 0 < deviation < 0.03

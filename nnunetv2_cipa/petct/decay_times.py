@@ -16,6 +16,7 @@ _AGREEMENT = 2.0  # s, of the reference times that the slices give
 _PLAUSIBLE_UPTAKE = timedelta(hours=6)
 _LONG_LIVED = 11.5 * 3600  # s: its uptake can span days, so that a clock without a date says nothing
 _LONGEST_SCAN = timedelta(hours=6)
+_HALF_A_DAY = timedelta(hours=12)
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,15 @@ class Reference:
 
 
 def acquisition_times(slices: Sequence[Values]) -> list[datetime]:
-    """Start of each slice's acquisition; its date is that of the series where it has none of its own.
+    """Start of each slice's acquisition.
+
+    A slice without a date of its own has that of the series or, if it began more than 12 hours before the last one by
+    the clock, the day after: its bed came after midnight.
 
     Raises:
         InputError: a slice has no date or time.
     """
-    times = []
+    times, undated = [], []
     for values in slices:
         clock = clock_time(str(values.get("AcquisitionTime", "")))
         date = day(str(values.get("AcquisitionDate") or values.get("SeriesDate") or ""))
@@ -43,7 +47,12 @@ def acquisition_times(slices: Sequence[Values]) -> list[datetime]:
                 "Export the series again with its dates and times."
             )
         times.append(date + clock)
-    return times
+        undated.append("AcquisitionDate" not in values)
+    latest = max(times)
+    return [
+        time + timedelta(days=1) if no_date and latest - time > _HALF_A_DAY else time
+        for time, no_date in zip(times, undated, strict=True)
+    ]
 
 
 def reference_time(slices: Sequence[Values], acquired: Sequence[datetime], decay: float) -> Reference:

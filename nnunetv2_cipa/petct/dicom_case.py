@@ -13,10 +13,10 @@ from nnunetv2_cipa.errors import InputError
 from .headers import Header
 from .hounsfield import read_ct
 from .labels import ONE_CLASS, Classes, label_values
-from .nifti import read_nifti
-from .segmentations import read_segmentation
+from .nifti import check_label_grid, read_grid, read_nifti
+from .segmentations import check_frame, read_segmentation
 from .selection import Choice, choose_pair
-from .series import Series, group_series, read_volume, why_no_slice
+from .series import Series, check_rescaling, group_series, read_volume, why_no_slice
 from .structure_sets import StructureSet, choose_regions, label_of, read_structure_set
 from .suv import SuvScale, suv_scale
 from .tags import ENHANCED_CT, ENHANCED_PET, SEGMENTATION, STRUCTURE_SET
@@ -72,11 +72,6 @@ class DicomCase:
         """Files that the label can be taken from: SEG before RTSTRUCT before NIfTI."""
         return self._of(SEGMENTATION) or self._of((STRUCTURE_SET,)) or self.nifti_labels
 
-    def _check_one_nifti_label(self) -> None:
-        if self.label_files == self.nifti_labels and len(self.nifti_labels) > 1:
-            listed = ", ".join(map(str, self.nifti_labels))
-            raise InputError(f"Several NIfTI files may be its label; name one by --label: {listed}")
-
     @cached_property
     def structure_sets(self) -> dict[Path, StructureSet]:
         """The RTSTRUCTs, if the label is taken from them."""
@@ -113,11 +108,16 @@ class DicomCase:
                 f"{self._of(ENHANCED_PET)[0]} is an Enhanced PET (several frames in one file), which is not read. "
                 "Export it as single PET slices (SOP class 1.2.840.10008.5.1.4.1.1.128)."
             )
-        choice = choose_pair(self.series, named_series=self.choices.series, aligned=self.choices.aligned)
+        choice = choose_pair(
+            self.series,
+            named_series=self.choices.series,
+            aligned=self.choices.aligned,
+            unusable=self._no_slices(),
+        )
+        check_rescaling(choice.ct)
+        check_rescaling(choice.pet)
         if faults := [header.fault for header in (*choice.ct.headers, *choice.pet.headers) if header.fault]:
             raise InputError(faults[0])
-        for path in (*self._of(ENHANCED_CT), *self._of(ENHANCED_PET)):
-            choice.passed_over.append(f"{path}: enhanced, several frames in one file")
         return choice
 
     def suv(self) -> SuvScale:
@@ -131,14 +131,7 @@ class DicomCase:
     def choose(self) -> dict[str, Any]:
         """What is chosen and why, from headers alone."""
         choice, scale = self.choice, self.suv()
-        self._check_one_nifti_label()
-        no_slices = sorted(
-            {
-                f"{header.values.get('SeriesInstanceUID')}: {why}"
-                for header in self.headers
-                if (why := self._no_slice(header))
-            }
-        )
+        self._check_labels()
         return {
             "layout": "dicom",
             "study": choice.pet["StudyInstanceUID"],
@@ -152,7 +145,7 @@ class DicomCase:
             "suv_factor": [min(scale.factors), max(scale.factors)],
             "suv_values": dict(scale.values),
             "labels": self._chosen_labels(),
-            "passed_over": [*choice.passed_over, *no_slices, *self._other_labels()],
+            "passed_over": [*choice.passed_over, *self._other_labels()],
             "warnings": [*choice.warnings, *scale.warnings],
         }
 
@@ -168,10 +161,8 @@ class DicomCase:
 
     def _label(self, path: Path) -> sitk.Image:
         frame = str(self.choice.ct["FrameOfReferenceUID"])
-        frames = {frame, str(self.choice.pet["FrameOfReferenceUID"])} if self.choices.aligned else {frame}
         if path in self._of(SEGMENTATION):
-            own = next(h.values.get("FrameOfReferenceUID") for h in self.headers if h.path == path)
-            return read_segmentation(path, self.choices.classes or ONE_CLASS, own if own in frames else frame)
+            return read_segmentation(path, self.choices.classes or ONE_CLASS, self._frame_of(path))
         if path in self.regions:
             structures = self.structure_sets[path]
             drawn_on = [one for one in self.series if structures.drawn_on & one.identifiers]
@@ -191,10 +182,36 @@ class DicomCase:
     def _of(self, classes: tuple[str, ...]) -> tuple[Path, ...]:
         return tuple(header.path for header in self.headers if header.values.get("SOPClassUID") in classes)
 
-    def _no_slice(self, header: Header) -> str | None:
-        kind = header.values.get("SOPClassUID")
-        known = (*SEGMENTATION, STRUCTURE_SET, *ENHANCED_CT, *ENHANCED_PET)
-        return None if kind in known else why_no_slice(header)
+    def _frame_of(self, segmentation: Path) -> str:
+        """The frame of reference of a SEG, which is that of the CT or, if they are said to be aligned, of the PET."""
+        own = next(h.values.get("FrameOfReferenceUID") for h in self.headers if h.path == segmentation)
+        ct, pet = (str(one["FrameOfReferenceUID"]) for one in (self.choice.ct, self.choice.pet))
+        check_frame(segmentation, str(own), pet if self.choices.aligned and own == pet else ct)
+        return str(own)
+
+    def _check_labels(self) -> None:
+        """Refuse label files that cannot be the study's, as far as their headers tell."""
+        if self.label_files != self.nifti_labels:
+            for path in self._of(SEGMENTATION):
+                self._frame_of(path)
+            return
+        if len(self.nifti_labels) > 1:
+            listed = ", ".join(map(str, self.nifti_labels))
+            raise InputError(f"Several NIfTI files may be its label; name one by --label: {listed}")
+        for path in self.nifti_labels:
+            check_label_grid(read_grid(path), path, grid_of(self.choice.ct), grid_of(self.choice.pet))
+
+    def _no_slices(self) -> list[str]:
+        """Images that are part of no volume, by series, with the reason."""
+        enhanced, labels = (*ENHANCED_CT, *ENHANCED_PET), (*SEGMENTATION, STRUCTURE_SET)
+        reasons = set()
+        for header in self.headers:
+            kind, series = header.values.get("SOPClassUID"), header.values.get("SeriesInstanceUID")
+            if kind in enhanced:
+                reasons.add(f"{header.path}: enhanced, several frames in one file, which is not read")
+            elif kind not in labels and (why := why_no_slice(header)):
+                reasons.add(f"series {series}: {why}")
+        return sorted(reasons)
 
     def _other_labels(self) -> list[str]:
         every = (*self._of(SEGMENTATION), *self._of((STRUCTURE_SET,)), *self.nifti_labels)

@@ -7,6 +7,8 @@ import SimpleITK as sitk  # noqa: N813
 
 from nnunetv2_cipa.errors import InputError
 
+from .grids import same_grid
+
 HIGHEST_SUV = 100.0
 """99.9th percentile above which a volume is no SUV but Bq/ml."""
 
@@ -79,6 +81,19 @@ def checked_suv(image: sitk.Image, path: Path) -> sitk.Image:
             "the PET in SUV."
         )
     return sitk.Cast(image, sitk.sitkFloat32)
+
+
+def check_label_grid(label: sitk.Image, path: Path, ct: sitk.Image, pet: sitk.Image) -> None:
+    """Refuse a label that was drawn on other voxels than those of its study.
+
+    Raises:
+        InputError: it has neither the CT's grid nor the PET's.
+    """
+    if not same_grid(label, ct) and not same_grid(label, pet):
+        raise InputError(
+            f"{path} is on neither the CT's grid nor the PET's: size {label.GetSize()}, spacing "
+            f"{tuple(round(step, 3) for step in label.GetSpacing())}. Resample it to one of them."
+        )
 
 
 def _range(image: sitk.Image, path: Path) -> tuple[float, float]:

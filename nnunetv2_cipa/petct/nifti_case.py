@@ -4,13 +4,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import SimpleITK as sitk  # noqa: N813
-
-from nnunetv2_cipa.errors import InputError
-
-from .grids import same_grid, target_grid
+from .grids import target_grid
 from .labels import Classes, label_values
-from .nifti import checked_ct, checked_suv, read_grid, read_nifti
+from .nifti import check_label_grid, checked_ct, checked_suv, read_grid, read_nifti
 from .volumes import Volumes
 
 
@@ -46,7 +42,7 @@ class NiftiCase:
         ct, pet = read_grid(self.ct), read_grid(self.pet)
         target_grid(ct, pet)
         if self.label is not None:
-            self._check_label(read_grid(self.label), ct, pet)
+            check_label_grid(read_grid(self.label), self.label, ct, pet)
         return {
             "layout": self.layout,
             "study": self.name,
@@ -67,17 +63,10 @@ class NiftiCase:
         labels = []
         if self.label is not None:
             image = read_nifti(self.label)
-            self._check_label(image, ct, pet)
+            check_label_grid(image, self.label, ct, pet)
             labels.append(label_values(image, str(self.label), self.classes))
         return Volumes(ct, pet, labels, self.choose())
 
     def without_label(self) -> "NiftiCase":
         """The same study as if nobody had segmented it."""
         return replace(self, label=None)
-
-    def _check_label(self, label: sitk.Image, ct: sitk.Image, pet: sitk.Image) -> None:
-        if not same_grid(label, ct) and not same_grid(label, pet):
-            raise InputError(
-                f"{self.label} is on neither the CT's grid nor the PET's: size {label.GetSize()}, spacing "
-                f"{tuple(round(step, 3) for step in label.GetSpacing())}. Resample it to one of them."
-            )

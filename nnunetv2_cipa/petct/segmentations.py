@@ -12,6 +12,7 @@ from .dicom_library import dicom_library
 from .labels import Classes
 
 _FRACTION = 0.5
+_BACKGROUND = 0  # segment that a label map may describe, too
 
 
 def read_segmentation(path: Path, classes: Classes, frame_of_reference: str) -> sitk.Image:
@@ -28,18 +29,12 @@ def read_segmentation(path: Path, classes: Classes, frame_of_reference: str) -> 
     highdicom = dicom_library("highdicom")
     try:
         segmentation = highdicom.seg.segread(path)
-        own_frame = str(segmentation.FrameOfReferenceUID)
-        if own_frame != frame_of_reference:
-            raise InputError(
-                f"{path}: its FrameOfReferenceUID (0020,0052) {own_frame} is not that of the study, "
-                f"{frame_of_reference}."
-            )
-        wanted = {
-            int(segment.SegmentNumber): classes.number_of(*_names(segment)) for segment in segmentation.SegmentSequence
-        }
+        check_frame(path, str(segmentation.FrameOfReferenceUID), frame_of_reference)
+        segments = [segment for segment in segmentation.SegmentSequence if int(segment.SegmentNumber) != _BACKGROUND]
+        wanted = {int(segment.SegmentNumber): classes.number_of(*_names(segment)) for segment in segments}
         wanted = {segment: number for segment, number in wanted.items() if number}
         if not wanted:
-            names = ", ".join(" / ".join(_names(segment)) for segment in segmentation.SegmentSequence)
+            names = ", ".join(" / ".join(_names(segment)) for segment in segments)
             raise InputError(f"{path}: none of its segments is among --labels: {names}")
         fractional = segmentation.segmentation_type == highdicom.seg.SegmentationTypeValues.FRACTIONAL
         volume = segmentation.get_volume(
@@ -57,6 +52,18 @@ def read_segmentation(path: Path, classes: Classes, frame_of_reference: str) -> 
         inside = volume.array[..., channel] >= (_FRACTION if fractional else 1)
         labels[inside] = np.maximum(labels[inside], number)
     return image_of_affine(labels, np.asarray(volume.affine))
+
+
+def check_frame(path: Path, own: str, frame_of_reference: str) -> None:
+    """Refuse a SEG in another frame of reference than that of its study.
+
+    Raises:
+        InputError: the two differ.
+    """
+    if own != frame_of_reference:
+        raise InputError(
+            f"{path}: its FrameOfReferenceUID (0020,0052) {own} is not that of the study, {frame_of_reference}."
+        )
 
 
 def image_of_affine(values: Any, affine: Any) -> sitk.Image:  # noqa: ANN401 - NumPy arrays

@@ -41,7 +41,13 @@ class Choice:
     warnings: list[str] = field(default_factory=list)
 
 
-def choose_pair(series: Sequence[Series], *, named_series: Sequence[str] = (), aligned: bool = False) -> Choice:
+def choose_pair(
+    series: Sequence[Series],
+    *,
+    named_series: Sequence[str] = (),
+    aligned: bool = False,
+    unusable: Sequence[str] = (),
+) -> Choice:
     """Choose the attenuation-corrected PET of a study and the CT that fits it.
 
     CT: same frame of reference, covering the PET best (95 % is full), soft kernel before sharp, thinnest.
@@ -50,11 +56,12 @@ def choose_pair(series: Sequence[Series], *, named_series: Sequence[str] = (), a
         series: of one study.
         named_series: SeriesInstanceUIDs to choose where several are possible.
         aligned: whether CT and PET are known to be aligned although their frames of reference differ.
+        unusable: images of the study that are part of no series of slices, with the reason of each.
 
     Raises:
         InputError: there is no PET, no CT for it, or more than one are equally good.
     """
-    passed_over: list[str] = []
+    passed_over = list(unusable)
     pets = _without([one for one in series if one.is_pet], _why_not_pet, passed_over)
     pet = _one(_wanted(pets, named_series), "attenuation-corrected PET series", passed_over)
     all_axial = abs(pet.axes[2][2]) >= _AXIAL
@@ -104,7 +111,7 @@ def _without(series: Sequence[Series], why_not: Callable[[Series], str | None], 
     kept = []
     for one in series:
         if reason := why_not(one):
-            passed_over.append(f"{one}: {reason}")
+            passed_over.append(reason if reason.startswith(str(one)) else f"{one}: {reason}")
         else:
             kept.append(one)
     return kept
@@ -118,7 +125,7 @@ def _why_not_pet(series: Series) -> str | None:
         return f"{named('SeriesType')} is {kind.pop()}; a static series is needed"
     if (series["NumberOfTimeSlices"] or 1) > 1:
         return f"{named('NumberOfTimeSlices')} is {series['NumberOfTimeSlices']}; a static series is needed"
-    return None
+    return _why_no_volume(series)
 
 
 def _why_not_ct(series: Series, pet: Series, *, all_axial: bool, aligned: bool) -> str | None:
@@ -134,6 +141,10 @@ def _why_not_ct(series: Series, pet: Series, *, all_axial: bool, aligned: bool) 
             f"{named('FrameOfReferenceUID')} {frames[0]} is not that of the PET, {frames[1]}; "
             "if they are aligned, say so by --aligned"
         )
+    return _why_no_volume(series)
+
+
+def _why_no_volume(series: Series) -> str | None:
     try:
         check_volume(series)
     except InputError as error:

@@ -142,6 +142,17 @@ def check_volume(series: Series) -> None:
         )
 
 
+def check_rescaling(series: Series) -> None:
+    """Refuse a series whose stored values have no unit.
+
+    Raises:
+        InputError: a slice has no slope or no intercept.
+    """
+    for header in series.headers:
+        for keyword in ("RescaleSlope", "RescaleIntercept"):
+            number(header.values, keyword, f"{header.path} has no unit without it.")
+
+
 def read_volume(series: Series) -> sitk.Image:
     """Stored values times each slice's own slope plus intercept, as float32 on the grid of the series.
 
@@ -149,9 +160,7 @@ def read_volume(series: Series) -> sitk.Image:
         InputError: a slice has no slope or cannot be decoded, or the slices are no volume.
     """
     check_volume(series)
-    for header in series.headers:
-        for keyword in ("RescaleSlope", "RescaleIntercept"):
-            number(header.values, keyword, f"{header.path} has no unit without it.")
+    check_rescaling(series)
     try:
         image = sitk.ReadImage([str(header.path) for header in series.headers], sitk.sitkFloat32)
     except RuntimeError as error:

@@ -74,6 +74,17 @@ def test_later_beds_may_be_after_midnight(pet_slices):
     assert suv_scale(slices).factors == pytest.approx([2e-4 * 2 ** (3600 / 6586.2)] * 4)
 
 
+def test_beds_without_a_date_of_their_own_may_be_after_midnight(pet_slices):
+    slices = pet_slices(
+        SeriesTime="235600",
+        AcquisitionDate=None,
+        slice_changes=lambda index: {"AcquisitionTime": "000100" if index >= 2 else "235600"},
+        radiopharmaceutical={"RadiopharmaceuticalStartTime": "225600"},
+    )
+    assert acquisition_times(slices) == [datetime(2024, 3, 5, 23, 56)] * 2 + [datetime(2024, 3, 6, 0, 1)] * 2
+    assert suv_scale(slices).factors == pytest.approx([2e-4 * 2 ** (3600 / 6586.2)] * 4)
+
+
 def injected(reference_clock, *, half_life=6586.2, offset="", **item):
     scan = datetime(2024, 3, 5) + timedelta(hours=reference_clock)
     return injection_time(item, scan, scan, half_life, offset)

@@ -160,6 +160,45 @@ def test_nifti_label_beside_the_study(study, phantom_images):
     assert np.array_equal(array(only_case(study).read().labels[0]), array(phantom_images[2]))
 
 
+def test_a_nifti_label_on_another_grid_is_refused(study, phantom_images):
+    (study / "SEG.dcm").unlink()
+    label = phantom_images[2]
+    label = sitk.GetImageFromArray(array(label))
+    label.SetSpacing([1.25 * step for step in phantom_images[2].GetSpacing()])
+    sitk.WriteImage(label, str(study / "mask.nii.gz"))
+    with pytest.raises(InputError, match="neither the CT's grid nor the PET's"):
+        only_case(study).choose()
+
+
+def spoil_place(dataset):
+    return [0, 0.4 * float(dataset.InstanceNumber), *dataset.ImagePositionPatient[2:]]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("PET", {"ImagePositionPatient": spoil_place}),
+        ("PET", {"RescaleSlope": None}),
+        ("CT", {"ImagePositionPatient": spoil_place}),
+        ("CT", {"RescaleSlope": None}),
+        ("CT", {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}),
+        ("CT", {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.2.1"}),
+        ("PET", {"ImageType": ["DERIVED", "SECONDARY", "MIP"]}),
+        ("SEG.dcm", {"FrameOfReferenceUID": "1.2.3"}),
+    ],
+)
+def test_headers_alone_refuse_what_reading_would(study, edit, name, changes):
+    path = study / name
+    edit(sorted(path.iterdir()) if path.is_dir() else [path], **changes)
+    with pytest.raises(InputError) as chosen:
+        only_case(study).choose()
+    with pytest.raises(InputError) as read:
+        only_case(study).read()
+    assert str(chosen.value) == str(read.value)
+    words = {"ImagePositionPatient": "drifts", "SOPClassUID": "enhanced", "ImageType": "0008,0008"}
+    assert any(words.get(keyword, keyword) in str(read.value) for keyword in changes)
+
+
 def test_real_crops_have_their_suvmax(shared_data, tmp_path):
     shutil.unpack_archive(shared_data / "dicom" / "STS_001-003_CT_PET_RTSTRUCT_cropped_dicom.tar.xz", tmp_path)
     cases = find_dicom_studies(tmp_path, DicomChoices(rois=("GTV_Mass_CT",))).cases

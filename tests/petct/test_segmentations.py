@@ -9,7 +9,7 @@ from nnunetv2_cipa.petct.labels import ONE_CLASS, Classes
 from nnunetv2_cipa.petct.segmentations import image_of_affine, read_segmentation
 
 pydicom = pytest.importorskip("pydicom")
-pytest.importorskip("highdicom")
+highdicom = pytest.importorskip("highdicom")
 
 
 def frame_of(path):
@@ -61,6 +61,32 @@ def test_other_frames_of_reference_are_refused(shared_data):
     path = shared_data / "dicom" / "highdicom" / "seg_image_ct_binary.dcm"
     with pytest.raises(InputError, match="0020,0052"):
         read_segmentation(path, ONE_CLASS, "1.2.3")
+
+
+def test_a_label_map_reads_like_a_binary_one(study, phantom_images):
+    sources = [pydicom.dcmread(path) for path in sorted((study / "CT").iterdir(), reverse=True)]
+    binary = highdicom.seg.segread(study / "SEG.dcm")
+    label = phantom_images[2]
+    highdicom.seg.Segmentation(
+        source_images=sources,
+        pixel_array=sitk.GetArrayFromImage(label),
+        segmentation_type="LABELMAP",
+        segment_descriptions=[highdicom.seg.SegmentDescription.from_dataset(one) for one in binary.SegmentSequence],
+        series_instance_uid=highdicom.UID(),
+        series_number=9,
+        sop_instance_uid=highdicom.UID(),
+        instance_number=1,
+        manufacturer="test",
+        manufacturer_model_name="test",
+        software_versions="1",
+        device_serial_number="1",
+    ).save_as(study / "map.dcm")
+    frame = frame_of(study / "SEG.dcm")
+    found = read_segmentation(study / "map.dcm", ONE_CLASS, frame)
+    expected = read_segmentation(study / "SEG.dcm", ONE_CLASS, frame)
+    placed = sitk.Resample(found, expected, sitk.Transform(), sitk.sitkNearestNeighbor, 0)
+    assert sitk.GetArrayViewFromImage(expected).any()
+    assert np.array_equal(sitk.GetArrayViewFromImage(placed), sitk.GetArrayViewFromImage(expected))
 
 
 def test_what_is_no_segmentation_is_refused(shared_data, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.petct.headers import Header
 from nnunetv2_cipa.petct.selection import choose_pair, covered, is_sharp
-from nnunetv2_cipa.petct.series import group_series
+from nnunetv2_cipa.petct.series import Series, group_series
 from nnunetv2_cipa.petct.tags import CT_IMAGE, PET_IMAGE
 
 
@@ -89,3 +89,15 @@ def test_sharp_kernels(kernel):
 @pytest.mark.parametrize("kernel", ["B30f", "Br38", "STANDARD", "SOFT", "C", None, ("I31f", "3")])
 def test_soft_kernels(kernel):
     assert not is_sharp(kernel)
+
+
+def test_a_dynamic_series_beside_a_static_one_is_passed_over():
+    dynamic = Series(tuple(header for header in PET.headers for _ in range(2)))
+    choice = choose_pair([PET, dynamic, series("2.1")])
+    assert choice.pet is PET
+    assert any("several images" in reason for reason in choice.passed_over)
+
+
+def test_images_that_are_no_slices_are_told_where_nothing_is_left():
+    with pytest.raises(InputError, match="LOCALIZER"):
+        choose_pair([PET], unusable=["series 2.3: ImageType (0008,0008) has LOCALIZER"])

@@ -15,7 +15,7 @@ from nnunetv2_cipa.files import new_file, write_volume
 from nnunetv2_cipa.petct.pictures import draw_study
 from nnunetv2_cipa.petct.volumes import Case, GridChoice, figure_warnings, figures, on_one_grid
 
-_FAULTS = (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError)
+FAULTS = (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError)
 """What an odd study leads to, in our code or in SimpleITK's and pydicom's; it must not end the others' conversion."""
 
 STUDIES = "studies"
@@ -72,7 +72,7 @@ def choose_case(case: Case) -> Outcome:
     """What would be chosen for a study, from headers alone."""
     try:
         return Outcome(case.name, case.patient, "Tr" if case.labelled else "Ts", case.labelled, case.choose())
-    except _FAULTS as error:
+    except FAULTS as error:
         return _refused(case, error)
 
 
@@ -85,7 +85,7 @@ def write_case(place: Place, case: Case) -> Outcome:
             return Outcome(**content)
     try:
         record = _written(place, case)
-    except _FAULTS as error:
+    except FAULTS as error:
         return _refused(case, error)
     outcome = Outcome(case.name, case.patient, place.subset(case), case.labelled, record)
     with new_file(record_file, overwrite=True) as file:

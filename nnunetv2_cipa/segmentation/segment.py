@@ -1,6 +1,7 @@
 """`nnUNetv2_cipa segment`: a PET-CT study, or a folder of them, to segmentations with their numbers and pictures."""
 
 import json
+import tempfile
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -8,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-import numpy as np
 import SimpleITK as sitk  # noqa: N813
 import torch
 
 from nnunetv2_cipa.arguments import add_device_argument
+from nnunetv2_cipa.dataset_conversion.petct_case import FAULTS
 from nnunetv2_cipa.dataset_conversion.petct_layouts import Options, find_studies
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_folder, write_volume
@@ -21,7 +22,8 @@ from nnunetv2_cipa.petct.nifti_case import NiftiCase
 from nnunetv2_cipa.petct.pictures import draw_study
 from nnunetv2_cipa.petct.segmentation_files import Algorithm, write_segmentation
 from nnunetv2_cipa.petct.volumes import GridChoice, figure_warnings, figures, on_one_grid
-from nnunetv2_cipa.quantities import quantify
+from nnunetv2_cipa.quantities.pet_pairs import PetPair
+from nnunetv2_cipa.quantities.quantify_files import quantify_case
 
 from .effort import parse_duration
 from .model import Model, load_model
@@ -112,10 +114,11 @@ def segment_studies(
             continue
         try:
             segment_study(case, target, task, overwrite=overwrite)
-        except InputError as error:
+        except FAULTS as error:
             if single:
                 raise
-            faults.append(f"{case.name}: {error}")
+            odd = "" if isinstance(error, InputError) else f"{type(error).__name__}, "
+            faults.append(f"{case.name}: {odd}{error}")
     if faults:
         raise InputError("\n    ".join([f"{len(faults)} of {len(cases) + len(refused)} studies failed:", *faults]))
 
@@ -147,7 +150,7 @@ def segment_study(case: StudyCase, folder: Path, task: Task, *, overwrite: bool 
             write_segmentation(
                 new / "segmentation.dcm", label, slices, task.model.class_names, Algorithm(task.model.name)
             )
-        quantities = _quantities(volumes.pet, label)
+        quantities = _quantities(case, volumes.pet, new / "segmentation.nii.gz")
         text = json.dumps(quantities, indent=1, allow_nan=False)
         (new / "quantities.json").write_text(f"{text}\n", encoding="utf-8")
         draw_study(new / "preview.png", placed.ct, placed.pet, label, case.name)
@@ -169,12 +172,17 @@ def segment_study(case: StudyCase, folder: Path, task: Task, *, overwrite: bool 
         print(f"    WARNING: {warning}")
 
 
-def _quantities(pet: sitk.Image, label: sitk.Image) -> dict[str, Any]:
-    """What the command quantify writes: all classes together and, where there are several, each beside."""
-    numbers = [int(number) for number in np.unique(sitk.GetArrayViewFromImage(label)) if number]
-    found = {number: quantify(pet, label == number) for number in numbers}
-    each = {str(number): {"lesions": one["lesions"], "total": one["total"]} for number, one in found.items()}
-    return {**quantify(pet, label), **({"labels": each} if len(each) > 1 else {})}
+def _quantities(case: StudyCase, pet: sitk.Image, segmentation: Path) -> dict[str, Any]:
+    """What the command quantify writes of the same files.
+
+    Files, since NIfTI rounds places, which decides for a voxel in the middle between two others.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = case.pet if isinstance(case, NiftiCase) else Path(folder) / "pet.nii.gz"
+        if not isinstance(case, NiftiCase):
+            write_volume(pet, file)
+        quantified = quantify_case(PetPair(case.name, file, segmentation))
+    return quantified.content(sorted(quantified.labels))
 
 
 def _cases(arguments: Namespace) -> tuple[list[StudyCase], list[str]]:

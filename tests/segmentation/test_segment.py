@@ -171,12 +171,31 @@ def test_wrong_arguments_are_told(nifti, model_folder, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_quantities_are_those_of_the_command_quantify(nifti, tmp_path):
-    from nnunetv2_cipa.segmentation.segment import _quantities
-
-    pet = sitk.ReadImage(str(nifti / "0001" / "SUV.nii.gz"))
-    mask = sitk.Cast(pet > 2, sitk.sitkUInt8) + sitk.Cast(pet > 4, sitk.sitkUInt8)
-    sitk.WriteImage(mask, str(tmp_path / "mask.nii.gz"))
-    files = ("-pet", nifti / "0001" / "SUV.nii.gz", "-seg", tmp_path / "mask.nii.gz", "-o", tmp_path / "q.json")
+@pytest.mark.parametrize("layout", ["nifti", "dicom"])
+def test_quantities_are_those_of_the_command_quantify(nifti, dicom, model_folder, tmp_path, monkeypatch, layout):
+    study, pet = nifti / "0001", nifti / "0001" / "SUV.nii.gz"
+    arguments = ("-ct", study / "CT.nii.gz", "-pet", pet)
+    if layout == "dicom":
+        monkeypatch.setenv("nnUNet_raw", str(tmp_path / "raw"))
+        assert main(["convert_PETCT", "-i", str(dicom), "-d", "9", "-np", "1"]) == 0
+        pet = next((tmp_path / "raw").rglob("petTr/*0001_*.nii.gz"))
+        arguments = ("-i", dicom / "0001")
+    out = tmp_path / "out"
+    assert segment(*arguments, "-m", model_folder(), "-o", out) == 0
+    files = ("-pet", pet, "-seg", out / "segmentation.nii.gz", "-o", tmp_path / "q.json")
     assert main(["quantify", *map(str, files)]) == 0
-    assert json.loads((tmp_path / "q.json").read_text()) == _quantities(pet, mask)
+    assert (tmp_path / "q.json").read_text() == (out / "quantities.json").read_text()
+
+
+def test_an_odd_failure_of_one_study_leaves_the_others(nifti, model_folder, tmp_path, capsys, monkeypatch):
+    from nnunetv2_cipa.segmentation import segment as module
+
+    def fails(pet, *rest):
+        raise IndexError("odd one")
+
+    monkeypatch.setattr(module, "figures", fails)
+    assert segment("-i", nifti, "-m", model_folder(), "-o", tmp_path / "out") == 1
+    told = capsys.readouterr().err
+    assert "2 of 2 studies failed" in told
+    assert told.count("IndexError, odd one") == 2
+    assert not list((tmp_path / "out").iterdir())

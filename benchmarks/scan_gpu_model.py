@@ -29,7 +29,7 @@ from measuring import Row, report
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from nnunetv2_cipa.scan import triton_backend, triton_gradients, triton_kernels
+from nnunetv2_cipa.scan import triton_backend, triton_gradients, triton_kernels, triton_sizes
 from nnunetv2_cipa.scan.operators import Scan
 
 LANES_A_CLOCK = {"exponentials": 16, "arithmetic": 128, "integers": 64, "memory": 32}  # of a multiprocessor
@@ -104,15 +104,15 @@ def kernels_of(
     A, D = torch.empty(4, 64, states, device="meta"), torch.empty(4, 64, device="meta")
     delta, weight = torch.empty(1, 16, 16, 4, rank, device="meta"), torch.empty(4, 64, rank, device="meta")
     scan = Scan(x, delta, A, small, small, D, D, weight) if rank else Scan(x, x[None], A, small, small, D, D)
-    constants = triton_backend.compiled_for(scan, triton_backend.cut(scan, 1)) | {"WIDE": wide}
-    interval = {"CUT": cut, "INTERVAL": triton_backend.INTERVAL}
+    constants = triton_sizes.compiled_for(scan, triton_sizes.cut(scan, 1)) | {"WIDE": wide}
+    interval = {"CUT": cut, "INTERVAL": triton_sizes.INTERVAL}
     carry = {name: constants[name] for name in ("N", "BLOCK", "num_warps")}
     return {
         "scan_section_ends": (triton_kernels.scan_section_ends, constants),
         "carry_between_sections": (triton_kernels.carry_between_sections, carry | {"REVERSE": True}),
         "scan_sections": (triton_kernels.scan_sections, constants | interval | {"KEEP": True}),
         "section_gradients": (triton_gradients.section_gradients, constants),
-        "scan_gradients": (triton_gradients.scan_gradients, constants | interval | {"ROWS": triton_backend.ROWS}),
+        "scan_gradients": (triton_gradients.scan_gradients, constants | interval | {"ROWS": triton_sizes.ROWS}),
     }
 
 
@@ -169,7 +169,7 @@ def clocks_a_step(name: str, cubin: bytes) -> float:
     if name != "scan_gradients":
         return max(max(inner, key=lambda loop: loop.total).clocks().values())
     # The steps of some positions, pairs of positions forwards and backwards, the gradients of some steps.
-    iterations = (triton_backend.ROWS, 2, 2, triton_backend.ROWS)
+    iterations = (triton_sizes.ROWS, 2, 2, triton_sizes.ROWS)
     if len(inner) != len(iterations):
         raise RuntimeError(
             f"{name} has {len(inner)} innermost loops, not {len(iterations)}: the model does not fit it."

@@ -12,98 +12,22 @@ import importlib.util
 import math
 import os
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.scan import triton_sizes
 from nnunetv2_cipa.scan.backend import MapBackend
 from nnunetv2_cipa.scan.layouts import position_stride, uniform_positions
 from nnunetv2_cipa.scan.operators import Kernel, Scan
 
-BLOCK = 32  # channels of a program: one for each thread of a warp
-INTERVAL = 64  # positions between two states that are kept
-ROWS = 16  # positions whose steps the backward pass projects at once
-WARPS_PER_PROCESSOR = 8  # two for each of a multiprocessor's schedulers, of what a scan's registers leave room for
-PART_BYTES = 2**29  # of sums that are stored apart
-LARGEST_STATE_SIZE = LARGEST_RANK = 64
-SMALLEST_RANK = 8  # of a matrix product in Triton
 OLDEST_CAPABILITY = (7, 5)
 LOG2_E = math.log2(math.e)
 # Left to itself, the compiler spills rather than have less than 16 warps on a multiprocessor.
 NVIDIA_OPTIONS = {"maxnreg": 255}
-
-
-class Sizes(NamedTuple):
-    """The sizes of a scan and how it is cut; N and R are the state size and rank, rounded up to powers of two."""
-
-    batch: int
-    height: int
-    width: int
-    channels: int
-    orders: int
-    N: int
-    R: int  # 0 where steps are given for each channel
-    blocks: int  # of channels
-    sections: int
-    section_length: int
-    workers: int  # programs that share the sections of all images, for each order and block
-
-    @property
-    def length(self) -> int:
-        """Positions of a map."""
-        return self.height * self.width
-
-    @property
-    def intervals(self) -> int:
-        """States that are kept of each order."""
-        return -(-self.length // INTERVAL)
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Programs of a kernel that works on sections."""
-        return self.orders * self.blocks, self.workers
-
-    def arguments(self) -> tuple[int, ...]:
-        """As those kernels take them."""
-        return (
-            self.batch,
-            self.height,
-            self.width,
-            self.channels,
-            self.blocks,
-            self.sections,
-            self.section_length,
-        )
-
-
-def cut(scan: Scan, processors: int) -> Sizes:
-    """Plan a scan for a GPU of so many multiprocessors: as many sections as give each of them enough warps."""
-    batch, height, width, channels = scan.x.shape
-    orders, _, states = scan.A.shape
-    blocks, length = -(-channels // BLOCK), height * width
-    sequences = batch * orders * blocks
-    wanted = -(-processors * WARPS_PER_PROCESSOR // max(1, sequences))
-    section_length = max(1, -(-length // INTERVAL) // wanted) * INTERVAL
-    sections = -(-length // section_length)
-    workers = -(-processors * WARPS_PER_PROCESSOR // (orders * blocks))
-    rank = 0 if scan.delta_weight is None else scan.delta_weight.shape[-1]
-    return Sizes(
-        batch,
-        height,
-        width,
-        channels,
-        orders,
-        _power_of_two(states),
-        max(SMALLEST_RANK, _power_of_two(rank)) if rank else 0,
-        blocks,
-        sections,
-        section_length,
-        max(1, min(batch * sections, workers)),
-    )
 
 
 class Prepared(NamedTuple):
@@ -138,15 +62,15 @@ class TritonKernel(Kernel):
 
     def kept_shape(self, scan: Scan) -> tuple[int, ...]:
         """See `Kernel`: the states (B, K, intervals, N, D) that enter every `INTERVAL` positions."""
-        sizes = cut(scan, 1)
+        sizes = triton_sizes.cut(scan, 1)
         return sizes.batch, sizes.orders, sizes.intervals, sizes.N, sizes.channels
 
     def forward(self, scan: Scan, keep: bool) -> tuple[Tensor, Tensor | None]:
         """See `Kernel`."""
-        _check(scan)
+        triton_sizes.check(scan)
         y = scan.x.new_empty(scan.x.shape, dtype=torch.float32)
         kept = y.new_empty(self.kept_shape(scan) if keep else 0)
-        for rows, part in _parts(scan):
+        for rows, part in triton_sizes.parts(scan):
             _forward_part(part, y[rows], kept[rows] if keep else kept, keep)
         return y, kept if keep else None
 
@@ -154,7 +78,7 @@ class TritonKernel(Kernel):
         """See `Kernel`."""
         per_image = {0, 3, 4} | ({1} if scan.delta_weight is not None else set())
         gradients = [torch.zeros_like(tensor, dtype=torch.float32).contiguous() for tensor in scan.tensors()]
-        for rows, part in _parts(scan):
+        for rows, part in triton_sizes.parts(scan):
             for index, gradient in enumerate(_backward_part(part, grad_y[rows], kept[rows])):
                 if index in per_image:
                     gradients[index][rows] = gradient
@@ -206,7 +130,7 @@ def is_interpreted() -> bool:
 
 
 def _forward_part(scan: Scan, y: Tensor, kept: Tensor, keep: bool) -> None:
-    kernels, sizes = _kernels("triton_kernels"), cut(scan, _processors(scan.x.device))
+    kernels, sizes = _kernels("triton_kernels"), triton_sizes.cut(scan, _processors(scan.x.device))
     x, delta, small, rates, skip, weight, bias = Prepared.of(scan, sizes.N, sizes.R)
     arguments, options = (*sizes.arguments(), position_stride(x)), _options(scan, sizes)
     entries = y
@@ -219,14 +143,14 @@ def _forward_part(scan: Scan, y: Tensor, kept: Tensor, keep: bool) -> None:
     by_order = y if sizes.orders == 1 else y.new_empty(sizes.orders, *y.shape)
     kernels.scan_sections[sizes.grid](
         x, delta, small, rates, skip, weight, bias, entries, by_order, kept, *arguments,
-        CUT=sizes.sections > 1, KEEP=keep, INTERVAL=INTERVAL, **options,
+        CUT=sizes.sections > 1, KEEP=keep, INTERVAL=triton_sizes.INTERVAL, **options,
     )  # fmt: skip
     if sizes.orders > 1:
         torch.sum(by_order, 0, out=y)
 
 
 def _backward_part(scan: Scan, grad_y: Tensor, kept: Tensor) -> list[Tensor]:
-    kernels, sizes = _kernels("triton_gradients"), cut(scan, _processors(scan.x.device))
+    kernels, sizes = _kernels("triton_gradients"), triton_sizes.cut(scan, _processors(scan.x.device))
     N, R = sizes.N, sizes.R
     grad_y = grad_y.float().contiguous()
     x, delta, small, rates, skip, weight, bias = Prepared.of(scan, N, R)
@@ -238,7 +162,9 @@ def _backward_part(scan: Scan, grad_y: Tensor, kept: Tensor) -> list[Tensor]:
             grad_y, delta, small, rates, weight, bias, carries, sums, *arguments, **options
         )  # fmt: skip
         _carry(sizes, rates, sums, carries, reverse=True)
-    scratch = grad_y.new_empty(math.prod(sizes.grid) * (INTERVAL // 2 * N + 2 * INTERVAL) * BLOCK)
+    scratch = grad_y.new_empty(
+        math.prod(sizes.grid) * (triton_sizes.INTERVAL // 2 * N + 2 * triton_sizes.INTERVAL) * triton_sizes.BLOCK
+    )
     by_worker = (sizes.workers, sizes.orders)
     dx = grad_y.new_empty(sizes.orders, *grad_y.shape)
     ddelta = dx if R else torch.empty_like(dx)
@@ -249,7 +175,7 @@ def _backward_part(scan: Scan, grad_y: Tensor, kept: Tensor) -> list[Tensor]:
     kernels.scan_gradients[sizes.grid](
         grad_y, x, delta, small, rates, weight, bias, kept, carries, scratch,
         dx, ddelta, dsmall, drates, dweight, dbias, *arguments, position_stride(x),
-        CUT=sizes.sections > 1, INTERVAL=INTERVAL, ROWS=ROWS, **options,
+        CUT=sizes.sections > 1, INTERVAL=triton_sizes.INTERVAL, ROWS=triton_sizes.ROWS, **options,
     )  # fmt: skip
     states, rank = scan.A.shape[-1], scan.delta.shape[-1]
     dlow, dB, dC = dsmall.sum(0).split((R, N, N), dim=-1)
@@ -265,78 +191,29 @@ def _backward_part(scan: Scan, grad_y: Tensor, kept: Tensor) -> list[Tensor]:
     ]
 
 
-def compiled_for(scan: Scan, sizes: Sizes) -> dict[str, int | bool]:
-    """What kernels on sections are compiled for."""
-    widest = max(position_stride(scan.x), sizes.channels, sizes.orders * (sizes.R + 2 * sizes.N))
-    return {
-        "N": sizes.N,
-        "R": sizes.R,
-        "BLOCK": BLOCK,
-        "SOFTPLUS": scan.softplus,
-        "WIDE": sizes.length * widest >= 2**31,
-        "num_warps": _warps(sizes),
-    }
-
-
-def _options(scan: Scan, sizes: Sizes) -> dict[str, int | bool]:
-    options = compiled_for(scan, sizes)
+def _options(scan: Scan, sizes: triton_sizes.Sizes) -> dict[str, int | bool]:
+    options = triton_sizes.compiled_for(scan, sizes)
     if scan.x.device.type == "cuda" and torch.version.hip is None:
         options |= NVIDIA_OPTIONS
     return options
 
 
-def _between_sections(sizes: Sizes, like: Tensor) -> tuple[Tensor, Tensor]:
+def _between_sections(sizes: triton_sizes.Sizes, like: Tensor) -> tuple[Tensor, Tensor]:
     """Room for a state and the sum of the steps of each section."""
     shape = (sizes.batch, sizes.orders, sizes.sections)
     return like.new_empty(*shape, sizes.N, sizes.channels), like.new_empty(*shape, sizes.channels)
 
 
-def _carry(sizes: Sizes, rates: Tensor, sums: Tensor, states: Tensor, *, reverse: bool) -> None:
+def _carry(sizes: triton_sizes.Sizes, rates: Tensor, sums: Tensor, states: Tensor, *, reverse: bool) -> None:
     _kernels("triton_kernels").carry_between_sections[sizes.blocks, sizes.batch * sizes.orders](
         rates, sums, states, sizes.channels, sizes.orders, sizes.sections,
-        N=sizes.N, BLOCK=BLOCK, REVERSE=reverse, num_warps=_warps(sizes),
+        N=sizes.N, BLOCK=triton_sizes.BLOCK, REVERSE=reverse, num_warps=triton_sizes.warps_of(sizes),
     )  # fmt: skip
-
-
-def _parts(scan: Scan) -> Iterator[tuple[slice, Scan]]:
-    """Parts of the batch, of which what is stored apart takes no more than `PART_BYTES` (but for single images)."""
-    sizes = cut(scan, 1)
-    numbers = sizes.orders * sizes.length * (sizes.channels + sizes.blocks * (2 * sizes.N + sizes.R))
-    size = max(1, PART_BYTES // (4 * numbers))
-    for start in range(0, sizes.batch, size):
-        rows = slice(start, min(start + size, sizes.batch))
-        delta = scan.delta[:, rows] if scan.delta_weight is None else scan.delta[rows]
-        yield rows, scan._replace(x=scan.x[rows], delta=delta, B=scan.B[rows], C=scan.C[rows])
 
 
 def _padded(tensor: Tensor, size: int) -> Tensor:
     """In float32, dense, with zeros up to `size` at the end of the last axis."""
     return F.pad(tensor.float(), (0, size - tensor.shape[-1])).contiguous()
-
-
-def _power_of_two(number: int) -> int:
-    return 1 << (number - 1).bit_length()
-
-
-def _warps(sizes: Sizes) -> int:
-    """Warps of a program: more than 16 states a channel do not fit one warp's registers in the backward pass."""
-    return max(1, sizes.N // 16)
-
-
-def _check(scan: Scan) -> None:
-    for name, size, largest in (
-        ("states (A's last axis)", scan.A.shape[-1], LARGEST_STATE_SIZE),
-        (
-            "columns (delta_weight's last axis)",
-            scan.delta.shape[-1] if scan.delta_weight is not None else 0,
-            LARGEST_RANK,
-        ),
-    ):
-        if size > largest:
-            raise InputError(
-                f"There are {size} {name}; the selective-scan backend 'triton' takes at most {largest}. "
-                "Choose the backend 'torch'."
-            )
 
 
 def _kernels(module: str) -> types.ModuleType:

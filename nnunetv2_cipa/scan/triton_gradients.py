@@ -50,7 +50,7 @@ def section_gradients(
     inside = d < channels
     length = height * width
     orders = tl.num_programs(0) // blocks
-    stride = -stride_of(k, width)
+    stride = -stride_of(k, height, width)
     size: tl.constexpr = R + 2 * N
     rate = load_tile(rates + k * N * channels, N, channels, d, inside)
     projection = load_tile(weight + k * R * channels, R, channels, d, inside) if R else 0.0
@@ -72,7 +72,7 @@ def section_gradients(
             c = tl.load(here + R + N + tl.arange(0, N))
             g = tl.exp2(step[None, :] * rate) * (g + c[:, None] * dy[None, :])
             total += step
-            position = walk(position, stride, length)
+            position = walk(position, stride, length, WIDE)
         where = (image * orders + k) * sections + item % sections
         store_tile(carries + where * N * channels, g, N, channels, d, inside)
         tl.store(sums + where * channels + d, total, mask=inside)
@@ -167,7 +167,7 @@ def scan_gradients(
     inside = d < channels
     length = height * width
     orders = tl.num_programs(0) // blocks
-    stride = stride_of(k, width)
+    stride = stride_of(k, height, width)
     size: tl.constexpr = R + 2 * N
     rate = load_tile(rates + k * N * channels, N, channels, d, inside)
     own_weight = weight + k * R * channels
@@ -216,7 +216,7 @@ def scan_gradients(
             position = position_at(start, k, height, width, WIDE)
             pairs = tl.cdiv(count, 2)  # of positions; the last of the order may be a single one
             for pair in range(0, pairs):
-                later = walk(position, stride, length)
+                later = walk(position, stride, length, WIDE)
                 step = tl.load(own_steps + 2 * pair * BLOCK + lanes)
                 later_step = tl.load(own_steps + (2 * pair + 1) * BLOCK + lanes)
                 u = load_row(own_x + position * x_position, d, inside)
@@ -226,14 +226,14 @@ def scan_gradients(
                 tl.store(own_states + pair * N * BLOCK + matrix(N, BLOCK), h)
                 h = tl.exp2(step[None, :] * rate) * h + b[:, None] * (step * u)[None, :]
                 h = tl.exp2(later_step[None, :] * rate) * h + later_b[:, None] * (later_step * later_u)[None, :]
-                position = walk(later, stride, length)
+                position = walk(later, stride, length, WIDE)
             tl.debug_barrier()
 
             position = position_at(start + 2 * (pairs - 1), k, height, width, WIDE)
+            later = position_at(start + count - 1, k, height, width, WIDE)
             for pair in range(0, pairs):
                 i = 2 * (pairs - 1 - pair)
                 two = inside & (i + 1 < count)
-                later = tl.where(i + 1 < count, walk(position, stride, length), position)
                 here = position * (orders * size)
                 there = later * (orders * size)
                 step = tl.load(own_steps + i * BLOCK + lanes)
@@ -267,7 +267,8 @@ def scan_gradients(
                 tl.store(own_gradients + i * BLOCK + lanes, dstep)
                 tl.store(own_dsmall + here + at_b, db)
                 tl.store(own_dsmall + here + at_c, dc)
-                position = walk(walk(position, -stride, length), -stride, length)
+                later = walk(position, -stride, length, WIDE)
+                position = walk(later, -stride, length, WIDE)
             tl.debug_barrier()
 
             for i in range(0, count, ROWS):

@@ -26,12 +26,15 @@ LOG2_E = tl.constexpr(1.4426950408889634)
 
 @triton.jit
 def softplus(z):
-    """log(1 + exp(z)), exact also where that is tiny: 2 atanh(e / (2 + e)) with e = exp(-|z|), + z if z > 0."""
+    """log(1 + exp(z)), exact also where that is tiny: 2 atanh(e / (2 + e)) with e = exp(-|z|), + z if z > 0.
+
+    atanh(s) / s is a polynomial of s^2, fitted for s up to 1 / 3, where it is 2e-8 off.
+    """
     e = tl.exp2(-tl.abs(z) * LOG2_E)
     root = tl.rsqrt(2.0 + e)  # cheaper than a division
     s = e * root * root
     q = s * s
-    series = 1.0 + q * (1 / 3 + q * (1 / 5 + q * (1 / 7 + q * (1 / 9 + q * (1 / 11 + q * (1 / 13))))))
+    series = 1.0 + q * (0.333333202 + q * (0.200037803 + q * (0.141183099 + q * 0.13425749)))
     return tl.maximum(z, 0.0) + 2.0 * s * series
 
 
@@ -44,17 +47,21 @@ def position_at(time, k, height, width, WIDE: tl.constexpr):
 
 
 @triton.jit
-def stride_of(k, width):
-    """What leads from one position of order k to the next, within a row or a column."""
-    return tl.where(k % 2 == 1, width, 1) * tl.where(k >= 2, -1, 1)
+def stride_of(k, height, width):
+    """What leads from one position of order k to the next, within a row or a column of more than one position."""
+    return tl.where((k % 2 == 1) & (height > 1), width, 1) * tl.where(k >= 2, -1, 1)
 
 
 @triton.jit
-def walk(position, stride, length):
-    """The position one `stride` on; past the end of a column the next one begins."""
+def walk(position, stride, length, WIDE: tl.constexpr):
+    """The position one `stride` on: past either end of the map, where it is negative or too large, in the next column.
+
+    From the last position it leads to one that is not next, but in the map, so that it may be read.
+    """
     position += stride
-    position = tl.where(position >= length, position - (length - 1), position)
-    return tl.where(position < 0, position + (length - 1), position)
+    unsigned = position.to(tl.uint64 if WIDE else tl.uint32, bitcast=True)
+    back = tl.maximum(length - 1, 1) * tl.where(stride < 0, -1, 1)
+    return tl.where(unsigned >= length, position - back, position)
 
 
 @triton.jit
@@ -99,7 +106,7 @@ def scan_section_ends(
     inside = d < channels
     length = height * width
     orders = tl.num_programs(0) // blocks
-    stride = stride_of(k, width)
+    stride = stride_of(k, height, width)
     size: tl.constexpr = R + 2 * N
     rate = load_tile(rates + k * N * channels, N, channels, d, inside)
     projection = load_tile(weight + k * R * channels, R, channels, d, inside) if R else 0.0
@@ -120,7 +127,7 @@ def scan_section_ends(
             b = tl.load(here + R + tl.arange(0, N))
             h = tl.exp2(step[None, :] * rate) * h + b[:, None] * (step * u)[None, :]
             total += step
-            position = walk(position, stride, length)
+            position = walk(position, stride, length, WIDE)
         where = (image * orders + k) * sections + item % sections
         store_tile(ends + where * N * channels, h, N, channels, d, inside)
         tl.store(sums + where * channels + d, total, mask=inside)
@@ -157,7 +164,7 @@ def scan_sections(
     inside = d < channels
     length = height * width
     orders = tl.num_programs(0) // blocks
-    stride = stride_of(k, width)
+    stride = stride_of(k, height, width)
     size: tl.constexpr = R + 2 * N
     rate = load_tile(rates + k * N * channels, N, channels, d, inside)
     projection = load_tile(weight + k * R * channels, R, channels, d, inside) if R else 0.0
@@ -189,4 +196,4 @@ def scan_sections(
                 h = tl.exp2(step[None, :] * rate) * h + b[:, None] * (step * u)[None, :]
                 out = tl.sum(c[:, None] * h, axis=0) + direct * u
                 tl.store(own_y + position * channels + d, out, mask=inside)
-                position = walk(position, stride, length)
+                position = walk(position, stride, length, WIDE)

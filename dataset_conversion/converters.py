@@ -76,13 +76,13 @@ def _count_pclt20k(folder: Path) -> CaseCounts:
 
 
 def _is_petct(folder: Path) -> bool:
-    from .PETCT import has_studies
+    from .petct_conversion import has_studies
 
     return has_studies(folder)
 
 
 def _count_petct(folder: Path) -> CaseCounts:
-    from .PETCT import count_studies
+    from .petct_conversion import count_studies
 
     return count_studies(folder)
 

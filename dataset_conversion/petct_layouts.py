@@ -8,14 +8,13 @@ from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.petct.dicom_case import DicomChoices
 from nnunetv2_cipa.petct.dicom_studies import clean, find_dicom_studies
 from nnunetv2_cipa.petct.headers import read_header
-from nnunetv2_cipa.petct.labels import ONE_CLASS, Classes
+from nnunetv2_cipa.petct.labels import ONE_CLASS
 from nnunetv2_cipa.petct.nifti_case import NiftiCase
 from nnunetv2_cipa.petct.volumes import Case
 
 from .petct_patterns import Pattern
 
 _PHANTOM_PATTERNS = ("{id}/CT.nii.gz", "{id}/SUV.nii.gz", "{id}/label.nii.gz")
-_HECKTOR_CLASSES = Classes({"GTVp": ("1",), "GTVn": ("2",)})
 _LOOKED_AT = 200
 
 
@@ -64,12 +63,14 @@ class Layout:
         description: what a folder of this layout has.
         recognizes: whether a folder is of this layout; looks at names, and at the beginning of a few files.
         find: its studies, given the number of processes.
+        classes: names of its labels from 1 on, where they are always the same.
     """
 
     name: str
     description: str
     recognizes: Callable[[Path, Options], bool]
     find: Callable[[Path, Options, int], Found]
+    classes: tuple[str, ...] = ()
 
 
 def find_studies(folder: Path, layout: str, options: Options, num_processes: int) -> tuple[Layout, Found]:
@@ -84,11 +85,26 @@ def find_studies(folder: Path, layout: str, options: Options, num_processes: int
     if not fitting:
         known = "\n".join(f"    {one.name}: {one.description}" for one in LAYOUTS)
         raise InputError(f"{folder} has none of the layouts that are known:\n{known}")
+    if fitting[0].name != "dicom" and (given := _given_for_dicom(options)):
+        raise InputError(f"{folder} has the layout {fitting[0].name}; {', '.join(given)} is for DICOM. Leave it out.")
     found = fitting[0].find(folder, options, num_processes)
     if not found.cases and not found.refused:
         notes = "".join(f"\n    {note}" for note in found.notes)
         raise InputError(f"{folder} holds no study of the layout {fitting[0].name} ({fitting[0].description}).{notes}")
     return fitting[0], found
+
+
+def _given_for_dicom(options: Options) -> list[str]:
+    """Options that only DICOM studies follow, as far as they are given."""
+    choices = options.choices
+    values = {
+        "--series": choices.series,
+        "--rois": choices.rois,
+        "--aligned": choices.aligned,
+        "--weights": options.weights,
+        "--anonymous": options.anonymous,
+    }
+    return [name for name, value in values.items() if value]
 
 
 def _find_dicom(folder: Path, options: Options, num_processes: int) -> Found:
@@ -100,6 +116,9 @@ def _find_dicom(folder: Path, options: Options, num_processes: int) -> Found:
         label_pattern=options.label,
         num_processes=num_processes,
     )
+    known = {series.uid for case in found.cases for series in case.series}
+    if unknown := [uid for uid in options.choices.series if uid not in known]:
+        raise InputError(f"--series {' '.join(unknown)}: no study in {folder} has such a series of CT or PET slices.")
     return Found(list(found.cases), notes=found.notes)
 
 
@@ -115,33 +134,28 @@ def _is_dicom(folder: Path, _: Options) -> bool:
 
 
 def _find_autopet(folder: Path, options: Options, _: int) -> Found:
-    """PETCT_<hash>/<study>/{CTres,SUV,SEG}.nii.gz; the identifier is nnU-Net's own converter's, patient_study."""
-    cases = []
-    notes = []
-    for suv in sorted(folder.glob("PETCT_*/*/SUV.nii.gz")):
-        study, patient = suv.parent.name, suv.parent.parent.name
-        ct, label = suv.with_name("CTres.nii.gz"), suv.with_name("SEG.nii.gz")
-        name = f"{patient}_{clean(study)}"
-        cases.append(
-            NiftiCase(
-                name,
-                patient,
-                ct,
-                suv,
-                label if label.is_file() else None,
-                "autopet",
-                options.choices.classes or ONE_CLASS,
-            )
-        )
-    without = [
-        str(path) for path in sorted(folder.glob("PETCT_*/*")) if path.is_dir() and not (path / "SUV.nii.gz").is_file()
-    ]
-    notes += [f"{path} has no SUV.nii.gz" for path in without]
+    """The identifier is nnU-Net's own converter's, patient_study."""
+    cases, notes = [], []
+    for study in _autopet_studies(folder):
+        ct, suv, label = (study / name for name in ("CTres.nii.gz", "SUV.nii.gz", "SEG.nii.gz"))
+        if not suv.is_file():
+            notes.append(f"{study} has no SUV.nii.gz")
+            continue
+        patient, classes = study.parent.name, options.choices.classes or ONE_CLASS
+        own_label = label if label.is_file() else None
+        cases.append(NiftiCase(f"{patient}_{clean(study.name)}", patient, ct, suv, own_label, "autopet", classes))
     return _complete(cases, notes)
 
 
 def _is_autopet(folder: Path, _: Options) -> bool:
-    return any(folder.glob("PETCT_*/*/SUV.nii.gz"))
+    return any((study / "SUV.nii.gz").is_file() for study in _autopet_studies(folder))
+
+
+def _autopet_studies(folder: Path) -> list[Path]:
+    """PETCT_<hash>/<study>, in the folder or one below it; or the studies of one patient, if it is theirs."""
+    patients = [folder] if folder.resolve().name.startswith("PETCT_") else []
+    patients += [*folder.glob("PETCT_*"), *folder.glob("*/PETCT_*")]
+    return sorted(study for patient in patients for study in patient.glob("*") if study.is_dir())
 
 
 def _find_hecktor(folder: Path, options: Options, _: int) -> Found:
@@ -151,10 +165,8 @@ def _find_hecktor(folder: Path, options: Options, _: int) -> Found:
         name = ct.name.removesuffix("__CT.nii.gz")
         places = [ct.parent, ct.parent.with_name("labelsTr"), ct.parent.with_name("labelsTs")]
         label = next((place / f"{name}.nii.gz" for place in places if (place / f"{name}.nii.gz").is_file()), None)
-        classes = options.choices.classes or _HECKTOR_CLASSES
-        cases.append(
-            NiftiCase(clean(name), clean(name), ct, ct.with_name(f"{name}__PT.nii.gz"), label, "hecktor", classes)
-        )
+        pet, classes = ct.with_name(f"{name}__PT.nii.gz"), options.choices.classes
+        cases.append(NiftiCase(clean(name), clean(name), ct, pet, label, "hecktor", classes))
     return _complete(cases, [])
 
 
@@ -211,7 +223,7 @@ def _complete(cases: list[NiftiCase], notes: list[str]) -> Found:
 
 LAYOUTS: tuple[Layout, ...] = (
     Layout("autopet", "PETCT_<hash>/<study>/CTres.nii.gz, SUV.nii.gz and SEG.nii.gz", _is_autopet, _find_autopet),
-    Layout("hecktor", "<ID>__CT.nii.gz and <ID>__PT.nii.gz", _is_hecktor, _find_hecktor),
+    Layout("hecktor", "<ID>__CT.nii.gz and <ID>__PT.nii.gz", _is_hecktor, _find_hecktor, ("GTVp", "GTVn")),
     Layout("nifti", "pairs by --ct and --pet, or <id>/CT.nii.gz, SUV.nii.gz and label.nii.gz", _is_pairs, _find_pairs),
     Layout("dicom", "DICOM files in any tree", _is_dicom, _find_dicom),
 )

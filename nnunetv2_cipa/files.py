@@ -113,3 +113,8 @@ def _name_the_target(error: OSError, path: Path, hidden: str) -> None:
     """Let an error speak of the target where it has no name, as on a full disk, or one in the hidden workplace."""
     if error.errno is not None and (error.filename is None or str(error.filename).startswith(hidden)):
         error.filename, error.filename2 = str(path), None
+
+
+def existing_parent(path: Path) -> Path:
+    """The path, or the nearest of its parents that is there."""
+    return next(place for place in (path, *path.parents) if place.exists())

@@ -9,6 +9,7 @@ from pathlib import Path
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.evaluation.label_folders import LabelFormat, find_label_format
 from nnunetv2_cipa.evaluation.label_images import read_label_image
+from nnunetv2_cipa.files import existing_parent
 from nnunetv2_cipa.nnunet.fold_checks import mixed_folds, needs_patient_folds, number_of_folds, training_patients
 from nnunetv2_cipa.nnunet.plans import STOCK_PLANS
 from nnunetv2_cipa.nnunet.raw_changes import refuse_outdated
@@ -112,7 +113,7 @@ def _check_folders(workspace: Workspace) -> None:
         )
     converted = [workspace.raw] if workspace.source.converter else []
     for folder in (workspace.folder, workspace.preprocessed, workspace.results, *converted):
-        place = _existing(folder)
+        place = existing_parent(folder)
         if not place.is_dir():
             raise InputError(f"{folder} cannot be made: {place} is a file.")
         if not os.access(place, os.W_OK | os.X_OK):
@@ -154,11 +155,6 @@ def _check_folds(workspace: Workspace, experiment: Experiment) -> None:
         )
 
 
-def _existing(path: Path) -> Path:
-    """The path, or the nearest of its parents that is there."""
-    return next(place for place in (path, *path.parents) if place.exists())
-
-
 def _check_disk(workspace: Workspace, experiment: Experiment) -> None:
     """Refuse what cannot fit: checkpoints of trainings that have not begun, and data that are not preprocessed yet."""
     begun = [workspace.fold_folder(model, fold).exists() for model in experiment.models for fold in experiment.folds]
@@ -166,9 +162,9 @@ def _check_disk(workspace: Workspace, experiment: Experiment) -> None:
     needed = begun.count(False) * CHECKPOINTS * LEAST_CHECKPOINT_BYTES
     if not workspace.preprocessed.exists():
         needed += cases.training * cases.pixels * LEAST_BYTES_PER_PIXEL
-    free = shutil.disk_usage(_existing(workspace.results)).free
+    free = shutil.disk_usage(existing_parent(workspace.results)).free
     if free < needed:
         raise InputError(
-            f"{_existing(workspace.results)} has {free / 1e9:.1f} GB left, and this run needs at least "
+            f"{existing_parent(workspace.results)} has {free / 1e9:.1f} GB left, and this run needs at least "
             f"{needed / 1e9:.1f} GB. Make space, or choose another folder with -o or nnUNet_results."
         )

@@ -256,6 +256,16 @@ def test_hecktor_keeps_its_two_labels(raw, tmp_path, images, year):
     assert array(dataset / "labelsTr" / "MDA-002.nii.gz").max() == 2
 
 
+def test_hecktor_keeps_labels_that_it_does_not_know(raw, tmp_path, images):
+    for name, image in (("__CT", images[0]), ("__PT", images[1]), ("", images[2] * 3)):
+        write(image, tmp_path / "data" / f"CHUM-001{name}.nii.gz")
+    assert convert(tmp_path / "data") == 0
+    dataset = raw / "Dataset606_PETCT"
+    labels = json.loads((dataset / "dataset.json").read_text())["labels"]
+    assert labels == {"background": 0, "GTVp": 1, "GTVn": 2, "label_3": 3}
+    assert array(dataset / "labelsTr" / "CHUM-001.nii.gz").max() == 3
+
+
 def test_autopet_fdg(raw, tmp_path, images):
     ct, pet, label = images
     placed = [sitk.Resample(ct, pet), pet, sitk.Resample(label, pet, sitk.Transform(), sitk.sitkNearestNeighbor)]
@@ -340,17 +350,3 @@ def test_identifiers_can_be_anonymous(dicom_studies, raw):
         "background": 0,
         "lesion": 1,
     }
-
-
-def test_weights_of_a_table(tmp_path):
-    from nnunetv2_cipa.dataset_conversion.PETCT import read_weights
-    from nnunetv2_cipa.errors import InputError
-
-    (table := tmp_path / "weights.csv").write_text("PatientID,kg\nA,70.5\n\nB, 80\n")
-    assert read_weights(table) == {"A": 70.5, "B": 80.0}
-    for text in ("A,70\nB,heavy\n", "A,70\nB,0\n", "x,y\nA\n"):
-        table.write_text(text)
-        with pytest.raises(InputError):
-            read_weights(table)
-    with pytest.raises(InputError):
-        read_weights(tmp_path / "none.csv")

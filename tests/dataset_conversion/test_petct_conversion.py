@@ -1,0 +1,39 @@
+import pytest
+
+from nnunetv2_cipa.dataset_conversion import petct_conversion
+from nnunetv2_cipa.dataset_conversion.petct_conversion import convert_petct
+from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.phantom.studies_folder import make_studies
+
+
+@pytest.fixture
+def studies(tmp_path, monkeypatch):
+    monkeypatch.setenv("nnUNet_raw", str(tmp_path / "raw"))
+    make_studies(tmp_path / "studies", "nifti", 2, 12, (64, 64))
+    return tmp_path / "studies"
+
+
+def test_what_cannot_fit_on_the_disk_is_refused_before_anything_is_written(studies, monkeypatch):
+    monkeypatch.setattr(petct_conversion, "LEAST_BYTES_PER_VOXEL", 1e12)
+    with pytest.raises(InputError, match=r"GB left, and 2 studies need at least 98304000\.0 GB"):
+        convert_petct(studies, num_processes=1)
+    assert not (studies.parent / "raw").exists()
+
+
+def test_wrong_sizes_and_places_are_refused(studies, monkeypatch):
+    with pytest.raises(InputError, match=r"--spacing 1 1 0: millimetres above 0"):
+        convert_petct(studies, spacing=(1, 1, 0), num_processes=1)
+    monkeypatch.setenv("nnUNet_raw", str(studies.parent))
+    inside = studies.rename(studies.parent / "Dataset606_PETCT")
+    with pytest.raises(InputError, match="exists already"):
+        convert_petct(inside, num_processes=1)
+    with pytest.raises(InputError, match="lies in the dataset that it is to become"):
+        convert_petct(inside, num_processes=1, overwrite=True)
+
+
+def test_what_was_converted_is_returned(studies):
+    conversion = convert_petct(studies, num_processes=1)
+    assert conversion.layout == "nifti"
+    assert sorted(outcome.subset for outcome in conversion.outcomes) == ["Tr", "Ts"]
+    assert "All training cases are of one patient" in conversion.warnings[0]
+    assert not list(conversion.folder.parent.glob(".*"))

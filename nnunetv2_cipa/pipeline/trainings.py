@@ -32,7 +32,7 @@ def trainings(
             needs=(preparation.plans_step(model.plans),),
             output=Output((folder,), Writing.RESUMED, (folder / "checkpoint_final.pth", folder / "validation")),
             work=Training(
-                validated[fold], gpu=workspace.on_gpu, trainer=model.trainer, schedule=schedules[model.trainer]
+                validated[fold], gpu=workspace.on_gpu, trainer=model.competitor, schedule=schedules[model.trainer]
             ),
         )
         for model in experiment.models

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.model_names import model_name, name_parts
 from nnunetv2_cipa.nnunet.normalizations import Normalization
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS, PLANNED, PRESETS
 from nnunetv2_cipa.submission import SampleSubmission
@@ -37,7 +38,7 @@ class Model:
     def competitor(self) -> str:
         """What its seeds have in common: TRAINER, or TRAINER__PLANS if the plans are one of nnU-Net's presets."""
         plans = self._unseeded_plans
-        return self.trainer if plans == OWN_PLANS else f"{self.trainer}__{plans.removesuffix(PLANNED)}"
+        return self.trainer if plans == OWN_PLANS else model_name(self.trainer, plans.removesuffix(PLANNED))
 
     @property
     def _unseeded_plans(self) -> str:
@@ -46,7 +47,7 @@ class Model:
     @property
     def folder_name(self) -> str:
         """As nnU-Net names the folder of its folds."""
-        return f"{self.trainer}__{self.plans}__{CONFIGURATION_2D}"
+        return model_name(self.trainer, self.plans, CONFIGURATION_2D)
 
 
 @dataclass(frozen=True)
@@ -148,13 +149,14 @@ def model_named(word: str) -> Model:
     On a preset, a trainer that follows the schedule of its plans is given a copy that has one.
 
     Raises:
-        InputError: the plans are none of nnU-Net's presets.
+        InputError: it is no such word, or the plans are none of nnU-Net's presets.
     """
-    trainer, separator, plans = word.partition("__")
-    if separator and plans not in PRESETS:
-        raise InputError(f"{word}: {plans!r} is none of nnU-Net's presets, which are {', '.join(PRESETS)}.")
-    if not separator:
+    trainer, *preset = name_parts(word, fewest=1, most=2)
+    if not preset:
         return Model(trainer)
+    (plans,) = preset
+    if plans not in PRESETS:
+        raise InputError(f"{word}: {plans!r} is none of nnU-Net's presets, which are {', '.join(PRESETS)}.")
     return Model(trainer, f"{plans}{PLANNED}" if trainer.endswith(PLANNED) else plans)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.model_names import model_name, name_parts
 from nnunetv2_cipa.nnunet.plans import PLANNED
 from nnunetv2_cipa.nnunet.trainers import find_trainer
 from nnunetv2_cipa.timing.measuring import schedule_of_plan
@@ -18,7 +19,7 @@ def planned(word: str) -> str:
     Raises:
         InputError: there is none.
     """
-    trainer, separator, plans = word.partition("__")
+    trainer, *preset = name_parts(word, fewest=1, most=2)
     name = trainer if trainer.endswith(PLANNED) else f"{trainer}{PLANNED}"
     try:
         (name,) = existing([name])
@@ -28,7 +29,7 @@ def planned(word: str) -> str:
             "nnU-Net does not find that. Choose nnUNetTrainer, nnUNetTrainerCIPA or a variant of its network, or make "
             "such a trainer from nnunetv2_cipa.training.planned.nnUNetTrainer_planned and yours."
         ) from error
-    return f"{name}{separator}{plans}"
+    return model_name(name, *preset)
 
 
 def existing(trainers: Sequence[str]) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from nnunetv2_cipa.network import VARIANTS
 from nnunetv2_cipa.nnunet.fold_checks import mixed_folds, training_patients
 from nnunetv2_cipa.nnunet.folders import dataset_folder, root_folder
 from nnunetv2_cipa.nnunet.folds import check_folds
+from nnunetv2_cipa.nnunet.model_names import name_parts
 from nnunetv2_cipa.nnunet.normalizations import add_normalization_argument, default_normalization
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS, STOCK_PLANS, read_planned_json, write_plans
 from nnunetv2_cipa.nnunet.raw_changes import refuse_outdated
@@ -162,7 +163,7 @@ def _scheduled(target: Path, plans: dict[str, Any], arguments: Namespace, start:
             write_plans(target, plans, overwrite=True)
     for word in dict.fromkeys(word for word in arguments.tr if word not in own):
         print(f"Measuring {word}", flush=True)
-        trainer, _, preset = word.partition("__")
+        trainer, preset = name_parts(word, fewest=1, most=2)
         timings[word] = measure(arguments.d, preset, trainer, arguments.f[0], arguments.device)
     works = works_after_planning(target.parent.name, arguments)
     schedule = choose_schedule(works, Times(timings), arguments.time_budget - (time.monotonic() - start))

@@ -152,7 +152,7 @@ def checkpoint(epochs):
 
 def unet_plans(dataset_name):
     """Plans for a small U-Net, as nnU-Net writes them."""
-    from nnunetv2_cipa.weights.model_folder import png_plans
+    from nnunetv2_cipa.weights.folder_writing import png_plans
 
     plans = png_plans(dataset_name, (8, 8))
     arguments = {

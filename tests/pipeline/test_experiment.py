@@ -126,5 +126,6 @@ def test_trainers_that_follow_a_schedule_have_copies_of_presets_with_one():
 def test_plans_that_are_no_preset_are_refused():
     with pytest.raises(InputError, match="none of nnU-Net's presets, which are nnUNetResEncUNetMPlans"):
         model_named("nnUNetTrainer__myPlans")
-    with pytest.raises(InputError, match="none of nnU-Net's presets"):
-        model_named("nnUNetTrainer__")
+    for word in ("nnUNetTrainer__", "", "nnUNetTrainer__nnUNetResEncUNetMPlans__2d"):
+        with pytest.raises(InputError, match=r"expected TRAINER\[__PLANS\], as nnU-Net"):
+            model_named(word)

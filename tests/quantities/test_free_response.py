@@ -1,9 +1,11 @@
 """Free-response curves against MONAI's, and by hand."""
 
+import cc3d
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 from monai.metrics import compute_froc_curve_data, compute_froc_score
 
 from nnunetv2_cipa.errors import InputError
@@ -96,6 +98,23 @@ def test_candidates_are_scored_by_their_highest_probability():
     assert found(probabilities > 1, probabilities) == found(probabilities > 1) == Candidates(2)
     everything = np.ones_like(reference)
     assert found(everything, probabilities) == Candidates(2, (), (pytest.approx(0.9),))
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_scores_are_those_of_loops_over_cc3d(data):
+    shape = data.draw(array_shapes(min_dims=2, max_dims=3, max_side=6))
+    reference, prediction = (data.draw(arrays(bool, shape)) for _ in "rp")
+    probabilities = data.draw(arrays(np.float32, shape, elements=st.floats(0, 1, width=32)))
+    matching = match_components(reference, prediction)
+    found = candidates(matching, probabilities)
+    numbers = cc3d.connected_components(prediction.astype(np.uint8), connectivity=8 if prediction.ndim == 2 else 18)
+    expected = [float(probabilities[numbers == label].max()) for label in range(1, numbers.max() + 1)]
+    assert sorted(found.hits + found.false) == sorted(expected)
+    hits = [float(probabilities[matching.predictions[0] == number].max()) for _, number in matching.pairs]
+    assert sorted(found.hits) == sorted(hits)
+    lesions = cc3d.connected_components(reference.astype(np.uint8), connectivity=8 if reference.ndim == 2 else 18).max()
+    assert found.lesions == lesions
 
 
 def test_curve_by_hand():

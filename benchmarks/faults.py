@@ -23,6 +23,8 @@ from typing import Any
 
 import psutil
 
+from nnunetv2_cipa.nnunet.model_names import model_name
+from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS
 from nnunetv2_cipa.pipeline.training_step import is_whole
 from nnunetv2_cipa.steps import Ledger
 from nnunetv2_cipa.steps.executor import MARK
@@ -84,7 +86,8 @@ class Run:
 
     def fold(self, trainer: str) -> Path:
         """Where a training is."""
-        return self.work / "nnUNet_results" / "Dataset605_PCLT20K" / f"{trainer}__nnUNetCIPAPlans__2d" / "fold_0"
+        model = model_name(trainer, OWN_PLANS, CONFIGURATION_2D)
+        return self.work / "nnUNet_results" / "Dataset605_PCLT20K" / model / "fold_0"
 
     def complete(self) -> None:
         """Run to the end."""

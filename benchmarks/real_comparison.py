@@ -29,6 +29,7 @@ from nnunetv2_cipa.dataset_conversion.problems import Problems
 from nnunetv2_cipa.dataset_conversion.source_folder import SliceFiles, read_source_folder
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_folder
+from nnunetv2_cipa.nnunet.model_names import model_name
 from nnunetv2_cipa.nnunet.normalizations import Normalization
 from nnunetv2_cipa.nnunet.patients import patient_folds
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, read_planned_json
@@ -120,7 +121,7 @@ def conversion_and_planning(workspace: Workspace, models: Sequence[Model]) -> tu
     cases = count_cases(workspace)
     (convert,), plan = preparation.conversion(workspace, cases), preparation.planning(workspace, cases)
     command = (stock_command("nnUNetv2_cipa"), "plan", "-d", str(workspace.source.dataset_id))
-    presets = experiment.Experiment(tuple(f"{U_NET}__{PRESET}" for model in models if model.preset)[:1], ())
+    presets = experiment.Experiment(tuple(model_name(U_NET, PRESET) for model in models if model.preset)[:1], ())
     planned = preparation.presets(workspace, presets, Ledger(workspace.folder / "steps.jsonl"), ("plan",))
     fits = []
     for model in {model.fitted: model for model in models}.values():

@@ -101,10 +101,12 @@ class Findings:
     Attributes:
         means: As in `Comparison`.
         differences: As in `Comparison`.
+        free_response: As in `Comparison`.
     """
 
     means: dict[str, dict[str, Interval]]
     differences: tuple[PairedDifference, ...]
+    free_response: dict[str, dict[str, Interval]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,8 @@ class Comparison:
         created: Date and time, ISO 8601.
         per_label: What follows for each label by itself, by its name; empty where there is but one.
         patients_file: That names the patients; None where they were read from the names of the cases.
+        free_response: For each model's name, its sensitivities by the names of `quantities.free_response.FIGURES`;
+            empty where no reference has a lesion.
     """
 
     dataset_name: str
@@ -136,6 +140,7 @@ class Comparison:
     created: str
     per_label: dict[str, Findings] = field(default_factory=dict)
     patients_file: str | None = None
+    free_response: dict[str, dict[str, Interval]] = field(default_factory=dict)
 
     @cached_property
     def labels(self) -> tuple[int, ...]:
@@ -154,6 +159,7 @@ class Comparison:
                 models=tuple(model.of_label(name) for model in self.models),
                 means=findings.means,
                 differences=findings.differences,
+                free_response=findings.free_response,
                 per_label={},
             )
             for name, findings in self.per_label.items()
@@ -172,7 +178,7 @@ class Comparison:
             "images": None if self.images is None else asdict(self.images),
             "settings": asdict(self.settings),
             "created": self.created,
-            **asdict(Findings(self.means, self.differences)),
+            **asdict(Findings(self.means, self.differences, self.free_response)),
             "patients_file": self.patients_file,
             "per_label": {name: asdict(findings) for name, findings in self.per_label.items()},
             "published": [asdict(row) for row in self.published],

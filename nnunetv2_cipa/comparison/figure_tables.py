@@ -1,7 +1,7 @@
 """Tables of the models' figures, and of their runs."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 
 import numpy as np
@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from nnunetv2_cipa.evaluation import Measure
 from nnunetv2_cipa.evaluation.measures import LEVELS, Level
+from nnunetv2_cipa.evaluation.overlap import Numbers
 from nnunetv2_cipa.evaluation.wording import UNDEFINED, amount, heading, shown, shown_interval, volume_unit_shown
+from nnunetv2_cipa.quantities.free_response import FIGURES
 from nnunetv2_cipa.quantities.lesion_matching import MatchedLesions
 
 from .comparison import Comparison
@@ -66,6 +68,29 @@ def lesion_table(comparison: Comparison) -> Table:
     return Table("Lesions by size", model_columns(*(model.name for model in models)), tuple(rows), notes)
 
 
+def free_response_table(comparison: Comparison) -> Table:
+    """Lesions found at the price of false ones; no rows where no reference has a lesion."""
+    models = comparison.models
+    names = list(FIGURES) if comparison.free_response else []
+    rows = []
+    for name in names:
+        intervals = [comparison.free_response[model.name][name] for model in models]
+        texts = [shown(interval.value, "fraction") for interval in intervals]
+        cells = (
+            Cell(text, shown_interval(interval.low, interval.high, "fraction"), bool(bold))
+            for text, interval, bold in zip(texts, intervals, _best(texts, np.negative), strict=True)
+        )
+        rows.append((Cell(name), *cells))
+    notes = (
+        "Share of the reference's lesions that are found, in %, where each patient may have so many false ones in the "
+        "mean; last the mean of these shares. Predicted lesions count in the order of their highest probability, and "
+        "are matched one to one by an IoU of 0.1 or more. Without probabilities beside its masks a model has one point "
+        "of the curve: all of its lesions or none.",
+    )
+    columns = model_columns(*(model.name for model in models))
+    return Table("Free response", (Cell("False lesions a patient"), *columns[1:]), tuple(rows), notes)
+
+
 def run_table(comparison: Comparison) -> Table:
     """Each run by itself, and how far the runs of one model lie apart; no rows where every model has one run."""
     models = [model for model in comparison.models if len(model.runs) > 1]
@@ -90,7 +115,7 @@ def _row(comparison: Comparison, measure: Measure, patients: int) -> tuple[Cell,
     texts = [shown(interval.value, measure.kind) for interval in intervals]
     cells = (
         Cell(text, _beside(interval, measure, patients), bool(bold))
-        for text, interval, bold in zip(texts, intervals, _best(texts, measure), strict=True)
+        for text, interval, bold in zip(texts, intervals, _best(texts, measure.loss), strict=True)
     )
     return Cell(heading(measure, comparison.models[0].evaluation.units)), *cells
 
@@ -100,12 +125,12 @@ def _beside(interval: Interval, measure: Measure, patients: int) -> str:
     return f"{shown_interval(interval.low, interval.high, measure.kind)} {number}".strip()
 
 
-def _best(texts: Sequence[str], measure: Measure) -> NDArray[np.bool_]:
+def _best(texts: Sequence[str], loss: Callable[[Numbers], Numbers]) -> NDArray[np.bool_]:
     """Which of several figures, as they are shown, are the best; none where there is nothing to compare with."""
     as_shown = np.array([math.nan if text == UNDEFINED else float(text.replace(",", "")) for text in texts])
     if np.count_nonzero(~np.isnan(as_shown)) < 2:
         return np.zeros(len(texts), dtype=bool)
-    losses = measure.loss(as_shown)
+    losses = loss(as_shown)
     return np.equal(losses, np.nanmin(losses))
 
 

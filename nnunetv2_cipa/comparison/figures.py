@@ -14,18 +14,23 @@ from nnunetv2_cipa.evaluation.measures import LEVELS
 from nnunetv2_cipa.evaluation.overlap import Numbers
 
 from .comparison import ComparedModel, Comparison, Findings, PairedDifference
+from .free_response import free_response_figures
 from .statistics import Interval, Settings, bootstrap_interval, holm, mean_interval, paired_test
 
 
 def with_findings(comparison: Comparison) -> Comparison:
     """The comparison with all that follows from its models' evaluations, of all labels together and of each."""
     models, settings = comparison.models, comparison.settings
-    means, differences = summarize(models, settings)
+    found = findings(models, settings)
     per_label = {
-        name: Findings(*summarize([model.of_label(name) for model in models], settings))
-        for name in models[0].evaluation.per_label
+        name: findings([model.of_label(name) for model in models], settings) for name in models[0].evaluation.per_label
     }
-    return replace(comparison, means=means, differences=differences, per_label=per_label)
+    return replace(comparison, **vars(found), per_label=per_label)
+
+
+def findings(models: Sequence[ComparedModel], settings: Settings) -> Findings:
+    """All that follows from evaluations of models."""
+    return Findings(*summarize(models, settings), free_response_figures(models, settings))
 
 
 def regrouped(comparison: Comparison, patients: Mapping[str, str], file: Path) -> Comparison:

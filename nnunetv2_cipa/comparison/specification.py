@@ -7,6 +7,7 @@ from pathlib import Path
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.nnunet.folders import find_dataset
 from nnunetv2_cipa.nnunet.model_folder import find_model, find_training_labels
+from nnunetv2_cipa.nnunet.model_names import model_name, name_parts
 
 from .evaluate_models import ModelSource
 
@@ -87,10 +88,8 @@ def _named_model(word: str, plans: str, configuration: str) -> tuple[str, str]:
     name, equals, model = word.rpartition("=")
     if not model or (equals and not name):
         raise InputError(f"-tr {word}: expected TRAINER or NAME=TRAINER, such as CIPA=nnUNetTrainerCIPA.")
-    parts = model.split("__")
-    if len(parts) > 3 or not all(parts):
-        raise InputError(f"-tr {word}: expected TRAINER[__PLANS[__CONFIGURATION]], as nnU-Net names folders.")
-    return name or model, "__".join([*parts, *(plans, configuration)[len(parts) - 1 :]])
+    parts = name_parts(model, fewest=1)
+    return name or model, model_name(*parts, *(plans, configuration)[len(parts) - 1 :])
 
 
 def _by_name(words: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -7,7 +7,7 @@ from nnunetv2_cipa.evaluation.patients import remark_on_patients
 
 from .comparison import Comparison
 from .difference_tables import pair_table
-from .figure_tables import figure_table, lesion_table, run_table
+from .figure_tables import figure_table, free_response_table, lesion_table, run_table
 from .model_tables import costs_table, published_table, training_table
 from .table import Table
 
@@ -39,6 +39,7 @@ def _of_evaluations(comparison: Comparison) -> list[Table]:
         figure_table(comparison, "agreement"),
         *(pair_table(comparison, *pair) for pair in combinations(comparison.models, 2)),
         lesion_table(comparison),
+        free_response_table(comparison),
         run_table(comparison),
     ]
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from nnunetv2_cipa.quantities.free_response import Candidates
 from nnunetv2_cipa.quantities.lesion_matching import MatchedLesions
 from nnunetv2_cipa.quantities.surface_dice import SurfaceAgreement
 
@@ -74,6 +75,7 @@ class Record:
         distances: Between the borders.
         surface: What of the borders agrees within the tolerance.
         matches: Lesions with and without a partner of the other mask, one to one, their sizes in `Units.volume`.
+        candidates: The prediction's lesions as a free-response curve needs them.
         uptake: What PET says of both masks; None without PET in SUV.
         slices: Number of slices, 1 for an image `(H, W)`.
         slice_hausdorff95: HD95 by the PCLT20K protocol: in pixels, mean over the slices, its rules for empty masks.
@@ -86,6 +88,7 @@ class Record:
     distances: SurfaceDistances
     surface: SurfaceAgreement = field(default_factory=SurfaceAgreement)
     matches: MatchedLesions = field(default_factory=MatchedLesions)
+    candidates: Candidates = field(default_factory=Candidates)
     uptake: Uptake | None = None
     slices: int
     slice_hausdorff95: float
@@ -143,6 +146,7 @@ def pool(identifier: str, cases: Sequence[Case]) -> Patient:
         ),
         surface=sum((case.surface for case in cases), SurfaceAgreement()),
         matches=sum((case.matches for case in cases), MatchedLesions()),
+        candidates=sum((case.candidates for case in cases), Candidates()),
         uptake=pool_uptake([case.uptake for case in cases if case.uptake is not None]),
         slices=slices,
         slice_hausdorff95=math.fsum(case.slice_distances for case in cases) / slices,

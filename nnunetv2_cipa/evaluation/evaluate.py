@@ -8,6 +8,7 @@ from nnunetv2_cipa.arguments import add_patients_argument, add_processes_argumen
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_file
 from nnunetv2_cipa.nnunet.patients import find_patients, read_patients
+from nnunetv2_cipa.quantities.free_response import FIGURES, FreeResponse
 
 from .evaluation import Evaluation
 from .folders import evaluate_folders
@@ -129,7 +130,17 @@ def _tables(evaluation: Evaluation) -> list[str]:
         "Agreement with the reference over patients: limits of agreement, Lin's concordance",
         *agreement,
         "",
+        *([] if evaluation.free_response is None else _free_response(evaluation.free_response)),
         f"Borders agree within {amount(evaluation.tolerance)} {evaluation.units.length} in surface Dice.",
+    ]
+
+
+def _free_response(curve: FreeResponse) -> list[str]:
+    return [
+        "Free response: matched lesion sensitivity % at so many false lesions a patient",
+        "".join(f"{name:>8}" for name in FIGURES),
+        "".join(f"{shown(float(curve.sensitivity_at(*rates)), 'fraction'):>8}" for rates in FIGURES.values()),
+        "",
     ]
 
 

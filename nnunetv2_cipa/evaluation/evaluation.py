@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2_cipa import __version__
+from nnunetv2_cipa.quantities.free_response import FIGURES, FreeResponse, free_response
 
 from .cases import Case, Mean, Patient, Record, Units, mean, pool, units
 from .json_files import read_json, write_json
@@ -51,6 +52,12 @@ class Evaluation:
     def pooled(self) -> Patient:
         """All cases as one, from which the PCLT20K protocol's measures are taken."""
         return pool("all", self.cases)
+
+    @cached_property
+    def free_response(self) -> FreeResponse | None:
+        """Lesions that are found over false ones a patient; None where no reference has a lesion."""
+        found = [patient.candidates for patient in self.patients]
+        return free_response(found) if any(patient.lesions for patient in found) else None
 
     @property
     def units(self) -> Units:
@@ -94,6 +101,7 @@ class Evaluation:
             "mean_over_cases": {measure.name: asdict(self.mean_over_cases(measure)) for measure in of_patients},
             "mean_over_patients": {measure.name: asdict(self.mean_over_patients(measure)) for measure in of_patients},
             "agreement_over_patients": {measure.name: self.figure(measure) for measure in self.measures("agreement")},
+            "free_response": None if self.free_response is None else _curve_content(self.free_response),
             "patients": [self._content(patient) for patient in self.patients],
             "cases": [self._content(case) for case in self.cases],
             "per_label": {name: evaluation.content() for name, evaluation in self.per_label.items()},
@@ -177,6 +185,16 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+
+
+def _curve_content(curve: FreeResponse) -> dict[str, Any]:
+    return {
+        "sensitivity_at_false_positives": {
+            name: float(curve.sensitivity_at(*rates)) for name, rates in FIGURES.items()
+        },
+        "false_positives": curve.false_positives.tolist(),
+        "sensitivity": curve.sensitivities.tolist(),
+    }
 
 
 def _key(measure: Measure, used: Units) -> str:

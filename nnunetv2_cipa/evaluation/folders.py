@@ -5,8 +5,10 @@ from functools import partial
 from pathlib import Path
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.probabilities import Probabilities
 from nnunetv2_cipa.processes import for_each
-from nnunetv2_cipa.quantities.lesion_matching import match_lesions
+from nnunetv2_cipa.quantities.free_response import candidates
+from nnunetv2_cipa.quantities.lesion_matching import match_components
 from nnunetv2_cipa.quantities.surface_dice import surface_agreement
 
 from .cases import Case, pixel_size, volumes
@@ -15,6 +17,7 @@ from .label_folders import LabelFormat, Pair, find_label_format, find_pairs
 from .label_images import MaskPair, read_pair
 from .lesions import lesions
 from .overlap import overlap
+from .saved_probabilities import SavedProbabilities, find_saved
 from .surface_distances import slice_hausdorff95, surface_distances
 from .uptake import Uptake, find_pets, find_pets_of, measure_uptake
 
@@ -85,7 +88,9 @@ def evaluate_pairs(
         raise InputError(f"Borders cannot agree within {tolerance}: choose a --tolerance from 0 on.")
     pet_of = {} if pets is None else find_pets_of([pair.identifier for pair in pairs], pets)
     measured = for_each(
-        partial(_read_and_measure, label_format=label_format, tolerance=tolerance),
+        partial(
+            _read_and_measure, label_format=label_format, saved=find_saved(pairs, label_format), tolerance=tolerance
+        ),
         [(pair, pet_of.get(pair.identifier)) for pair in pairs],
         description="evaluate",
         failure="cases cannot be evaluated",
@@ -103,11 +108,27 @@ def evaluate_pairs(
     return Evaluation(cases, labels.foreground, within, per_label)
 
 
-def measure_case(pair: Pair, masks: MaskPair, *, tolerance: float | None = None, uptake: Uptake | None = None) -> Case:
-    """Take all measurements of one case."""
+def measure_case(
+    pair: Pair,
+    masks: MaskPair,
+    *,
+    tolerance: float | None = None,
+    uptake: Uptake | None = None,
+    probability: Probabilities | None = None,
+) -> Case:
+    """Take all measurements of one case.
+
+    Args:
+        pair: Its files.
+        masks: Read from them.
+        tolerance: Distance up to which borders agree; by default 2 mm, without a spacing 1 pixel.
+        uptake: What PET says of both masks.
+        probability: Of the foreground, in the shape of the masks; None where it was not saved.
+    """
     reference, prediction = masks.reference, masks.prediction
     counts = overlap(reference, prediction, masks.counted)
     found = lesions(reference, prediction)
+    matching = match_components(reference, prediction)
     slices = (len(reference), *reference.shape[1:]) if reference.ndim == 3 else (1, *reference.shape)
     hausdorff95 = [
         slice_hausdorff95(*both) for both in zip(reference.reshape(slices), prediction.reshape(slices), strict=True)
@@ -118,7 +139,8 @@ def measure_case(pair: Pair, masks: MaskPair, *, tolerance: float | None = None,
         volumes=volumes(counts, found, masks.spacing),
         distances=surface_distances(reference, prediction, masks.spacing),
         surface=surface_agreement(reference, prediction, _tolerance(tolerance, masks.spacing), masks.spacing),
-        matches=match_lesions(reference, prediction, pixel_size=pixel_size(masks.spacing)),
+        matches=matching.lesions(pixel_size(masks.spacing)),
+        candidates=candidates(matching, probability),
         uptake=uptake,
         slices=len(hausdorff95),
         slice_hausdorff95=sum(hausdorff95) / len(hausdorff95),
@@ -132,19 +154,26 @@ def measure_case(pair: Pair, masks: MaskPair, *, tolerance: float | None = None,
 
 
 def _read_and_measure(
-    task: tuple[Pair, Path | None], label_format: LabelFormat, tolerance: float | None
+    task: tuple[Pair, Path | None],
+    label_format: LabelFormat,
+    saved: SavedProbabilities | None,
+    tolerance: float | None,
 ) -> tuple[Case, dict[str, Case]]:
     """The case, and the same of each label that is evaluated by itself."""
     pair, pet = task
     labels = label_format.labels
     masks = read_pair(pair.reference, pair.prediction, label_format.reader, labels)
+    parts = [(masks, labels.foreground), *((masks.parts[name], values) for name, values in labels.parts)]
+    probabilities: Sequence[Probabilities | None] = [None] * len(parts)
+    if saved is not None:
+        probabilities = saved.read(pair.identifier, masks.reference.shape, [values for _, values in parts])
 
-    def measured(part: MaskPair, values: Sequence[int]) -> Case:
+    def measured(part: MaskPair, values: Sequence[int], probability: Probabilities | None) -> Case:
         uptake = None if pet is None else measure_uptake(pet, pair.reference, pair.prediction, values)
-        return measure_case(pair, part, tolerance=tolerance, uptake=uptake)
+        return measure_case(pair, part, tolerance=tolerance, uptake=uptake, probability=probability)
 
-    parts = {name: measured(masks.parts[name], values) for name, values in labels.parts}
-    return measured(masks, labels.foreground), parts
+    case, *of_labels = (measured(*part, found) for part, found in zip(parts, probabilities, strict=True))
+    return case, dict(zip((name for name, _ in labels.parts), of_labels, strict=True))
 
 
 def _tolerance(given: float | None, spacing: Sequence[float] | None) -> float:

@@ -21,11 +21,13 @@ class LabelFormat:
         ending: Of the file names, with the dot.
         reader: nnU-Net's class for such files.
         labels: What their values mean.
+        dataset_json: That says so; None where there is none.
     """
 
     ending: str
     reader: type[Any]
     labels: Labels
+    dataset_json: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def find_label_format(
     else:
         content = _read_json(file)
         labels = _labels_of_dataset(content, file, foreground)
-    return LabelFormat(content["file_ending"], _reader(content, file), labels)
+    return LabelFormat(content["file_ending"], _reader(content, file), labels, file)
 
 
 def find_pairs(

@@ -8,6 +8,7 @@ from pathlib import Path
 from nnunetv2_cipa.errors import InputError
 
 from .folders import root_folder
+from .model_names import name_parts
 
 FINAL_CHECKPOINT, LATEST_CHECKPOINT = "checkpoint_final.pth", "checkpoint_latest.pth"
 """Of a fold that was trained to its end, and of one that was not; both in the fold's folder."""
@@ -28,12 +29,12 @@ class ModelFolder:
     @property
     def trainer(self) -> str:
         """The trainer's name."""
-        return self.folder.name.split("__")[0]
+        return name_parts(self.folder.name)[0]
 
     @property
     def configuration(self) -> str:
         """The configuration's name."""
-        return self.folder.name.split("__")[2]
+        return name_parts(self.folder.name)[2]
 
     def validation_folders(self) -> list[Path]:
         """Folders of the predictions that each fold made of its validation cases.

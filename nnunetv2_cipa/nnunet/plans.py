@@ -17,6 +17,9 @@ PRESETS = {
 }
 """nnU-Net's residual encoder presets: plans, and their planner. In 2d they share the stock plans' data."""
 
+PLANNED = "_planned"
+"""Ends the names of trainers that follow the schedule of their plans, and of presets' copies that have one."""
+
 CONFIGURATION_2D = "2d"
 """The configuration that CIPA, a 2D network, is trained in."""
 

@@ -70,6 +70,18 @@ class Classes:
         highest: Probabilities = probabilities.max(axis=0) if self.has_regions else 1 - probabilities[0]
         return highest
 
+    def probability_of(self, values: Sequence[int], probabilities: Probabilities) -> Probabilities:
+        """Probability that a pixel has one of some label values, of probabilities `(channels, ...)`.
+
+        Of labels it is the sum. Of regions it is the most probable one's of those within the values; where none is,
+        of those that have some of them.
+        """
+        wanted = set(values)
+        parts = [set(map(int, np.ravel(self.labels[name]))) for name in self.names]
+        chosen = [k for k, part in enumerate(parts) if part <= wanted] or [k for k, p in enumerate(parts) if p & wanted]
+        of_parts = self.foreground(probabilities)[chosen]
+        return np.asarray(of_parts.max(axis=0) if self.has_regions else of_parts.sum(axis=0))
+
     def segmentation(self, probabilities: Probabilities) -> NDArray[np.integer]:
         """Label values, as nnU-Net chooses them."""
         return np.asarray(self._manager.convert_probabilities_to_segmentation(probabilities))

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.model_names import model_name, name_parts
 from nnunetv2_cipa.nnunet.normalizations import Normalization
-from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS, PRESETS
+from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS, PLANNED, PRESETS
 from nnunetv2_cipa.submission import SampleSubmission
 
 UNSEEDED = "none"
@@ -37,7 +38,7 @@ class Model:
     def competitor(self) -> str:
         """What its seeds have in common: TRAINER, or TRAINER__PLANS if the plans are one of nnU-Net's presets."""
         plans = self._unseeded_plans
-        return self.trainer if plans == OWN_PLANS else f"{self.trainer}__{plans}"
+        return self.trainer if plans == OWN_PLANS else model_name(self.trainer, plans.removesuffix(PLANNED))
 
     @property
     def _unseeded_plans(self) -> str:
@@ -46,7 +47,7 @@ class Model:
     @property
     def folder_name(self) -> str:
         """As nnU-Net names the folder of its folds."""
-        return f"{self.trainer}__{self.plans}__{CONFIGURATION_2D}"
+        return model_name(self.trainer, self.plans, CONFIGURATION_2D)
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,14 @@ class Experiment:
         return tuple(dict.fromkeys(model.trainer for model in self.models))
 
     @property
+    def plans(self) -> tuple[str, ...]:
+        """Names of the models' plans, each once, without seeds."""
+        return tuple(dict.fromkeys(model_named(trainer).plans for trainer in self.trainers))
+
+    @property
     def presets(self) -> tuple[str, ...]:
-        """nnU-Net's presets among the plans, each once, without seeds."""
-        plans = (model_named(trainer).plans for trainer in self.trainers)
-        return tuple(dict.fromkeys(name for name in plans if name != OWN_PLANS))
+        """nnU-Net's presets that these plans are or are copies of, each once."""
+        return tuple(dict.fromkeys(name.removesuffix(PLANNED) for name in self.plans if name != OWN_PLANS))
 
     @property
     def patients_words(self) -> tuple[str, ...]:
@@ -141,13 +146,18 @@ def read_best_model(information: Path) -> BestModel:
 def model_named(word: str) -> Model:
     """The model of the word TRAINER or TRAINER__PLANS, without seed.
 
+    On a preset, a trainer that follows the schedule of its plans is given a copy that has one.
+
     Raises:
-        InputError: the plans are none of nnU-Net's presets.
+        InputError: it is no such word, or the plans are none of nnU-Net's presets.
     """
-    trainer, separator, plans = word.partition("__")
-    if separator and plans not in PRESETS:
+    trainer, *preset = name_parts(word, fewest=1, most=2)
+    if not preset:
+        return Model(trainer)
+    (plans,) = preset
+    if plans not in PRESETS:
         raise InputError(f"{word}: {plans!r} is none of nnU-Net's presets, which are {', '.join(PRESETS)}.")
-    return Model(trainer, plans or OWN_PLANS)
+    return Model(trainer, f"{plans}{PLANNED}" if trainer.endswith(PLANNED) else plans)
 
 
 def plans_of_seed(seed: int | None, plans: str = OWN_PLANS) -> str:

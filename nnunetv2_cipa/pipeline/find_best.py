@@ -7,8 +7,8 @@ takes any models; this command hands it some.
 from argparse import ArgumentParser, Namespace
 
 from nnunetv2_cipa.arguments import add_processes_argument
-from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.nnunet.folders import find_dataset
+from nnunetv2_cipa.nnunet.model_names import name_parts
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -29,12 +29,7 @@ def run(arguments: Namespace) -> None:
     """
     from nnunetv2.evaluation.find_best_configuration import find_best_configuration
 
-    models = []
-    for word in arguments.tr:
-        parts = word.split("__")
-        if len(parts) != 3:
-            raise InputError(f"-tr {word}: expected TRAINER__PLANS__CONFIGURATION, as nnU-Net names folders.")
-        models.append(dict(zip(("trainer", "plans", "configuration"), parts, strict=True)))
+    models = [dict(zip(("trainer", "plans", "configuration"), name_parts(word), strict=True)) for word in arguments.tr]
     find_best_configuration(
         find_dataset(arguments.d),
         models,

@@ -34,12 +34,13 @@ def stages(
     folds = preparation.folds_by_patient(workspace, experiment, done.ledger, needs)
     yield folds
     needs = tuple(step.name for step in folds) or needs
+    yield preparation.presets(workspace, experiment, done.ledger, needs)  # which the next step measures
     seconds = None if deadline is None else deadline - time.time()
     plan = preparation.plan_for_cipa(
         workspace, experiment, cases, needs=needs, seconds=seconds, planned_already=planned_already
     )
-    presets = preparation.presets(workspace, experiment, done.ledger, needs)
-    yield [plan, *presets, *preparation.plans_for_seeds(workspace, experiment)]
+    scheduled = preparation.scheduled_presets(workspace, experiment)
+    yield [plan, *scheduled, *preparation.plans_for_seeds(workspace, experiment)]
     yield training_stage(workspace, experiment, cases)
     chosen = selection(workspace, experiment, cases)
     best = read_best_model(workspace.inference_information) if chosen in done else None

@@ -48,7 +48,7 @@ def prediction(
         needs=tuple(training_name(model, fold) for fold in folds),
         reads=(workspace.raw / "imagesTs",),
         output=beside(target),
-        work=Prediction(cases.test * len(folds), gpu=workspace.on_gpu, trainer=model.trainer),
+        work=Prediction(cases.test * len(folds), gpu=workspace.on_gpu, trainer=model.competitor),
     )
 
 

@@ -8,11 +8,11 @@ from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.nnunet.fold_checks import needs_patient_folds, training_patients
 from nnunetv2_cipa.nnunet.folds import SPLITS_FILE
 from nnunetv2_cipa.nnunet.patients import find_patients
-from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS, PRESETS, STOCK_PLANS
+from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS, PLANNED, PRESETS, STOCK_PLANS
 from nnunetv2_cipa.steps import Ledger, Output, Step, Writing
 from nnunetv2_cipa.timing.work import Work
 
-from .experiment import Experiment, model_named, plans_of_seed, seed_words
+from .experiment import Experiment, plans_of_seed, seed_words
 from .workspace import Workspace, few_cores, our_command, processes, stock_command
 
 FOLDS = "plan_folds"
@@ -84,7 +84,7 @@ def plan_for_cipa(
 ) -> Step:
     """The plan that fits CIPA, this machine and, where given, the seconds that are left."""
     folds, seeds = map(str, experiment.folds), seed_words(experiment.seeds)
-    options = ["-device", workspace.device, "-tr", *experiment.classes, "-f", *folds, "--seeds", *seeds]
+    options = ["-device", workspace.device, "-tr", *experiment.trainers, "-f", *folds, "--seeds", *seeds]
     options += [*processes(), *experiment.patients_words, *(["--members"] if experiment.members else [])]
     if seconds is not None:
         options += ["--time-budget", f"{seconds:.0f}s"]
@@ -130,10 +130,24 @@ def presets(workspace: Workspace, experiment: Experiment, ledger: Ledger, needs:
     return steps
 
 
+def scheduled_presets(workspace: Workspace, experiment: Experiment) -> list[Step]:
+    """Copies of nnU-Net's presets with the schedule of the plan that fits CIPA, for trainers that follow one."""
+    command = (*our_command("plan_schedule"), "-d", str(workspace.source.dataset_id))
+    return [
+        Step(
+            plans_step(copy),
+            (*command, "-p", copy.removesuffix(PLANNED)),
+            needs=(plans_step(copy.removesuffix(PLANNED)), plans_step(OWN_PLANS)),
+            output=Output((workspace.preprocessed / f"{copy}.json",)),
+        )
+        for copy in experiment.plans
+        if copy.endswith(PLANNED)
+    ]
+
+
 def plans_for_seeds(workspace: Workspace, experiment: Experiment) -> list[Step]:
     """Copies of the plans for each seed."""
     command = (*our_command("plan_seed"), "-d", str(workspace.source.dataset_id))
-    own = [OWN_PLANS] if any(model_named(trainer).plans == OWN_PLANS for trainer in experiment.trainers) else []
     return [
         Step(
             plans_step(copy),
@@ -141,7 +155,7 @@ def plans_for_seeds(workspace: Workspace, experiment: Experiment) -> list[Step]:
             needs=(plans_step(plans),),
             output=Output((workspace.preprocessed / f"{copy}.json",)),
         )
-        for plans in (*own, *experiment.presets)
+        for plans in experiment.plans
         for seed in experiment.seeds
         if seed is not None and (copy := plans_of_seed(seed, plans))
     ]

@@ -4,36 +4,32 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nnunet.model_names import model_name, name_parts
+from nnunetv2_cipa.nnunet.plans import PLANNED
 from nnunetv2_cipa.nnunet.trainers import find_trainer
 from nnunetv2_cipa.timing.measuring import schedule_of_plan
 from nnunetv2_cipa.timing.work import Schedule
 from nnunetv2_cipa.training.base_trainer import BaseTrainer
 from nnunetv2_cipa.training.planned import nnUNetTrainer_planned
 
-_PLANNED = "_planned"
 
-
-def planned(trainer: str) -> str:
-    """The trainer of the same kind that follows the plan's schedule.
+def planned(word: str) -> str:
+    """TRAINER or TRAINER__PLANS with the trainer of the same kind that follows the plan's schedule.
 
     Raises:
         InputError: there is none.
     """
-    if "__" in trainer:
-        raise InputError(
-            f"With --time-budget, {trainer} cannot be trained: its plans are nnU-Net's and have no schedule. "
-            "Leave the budget or this competitor out."
-        )
-    name = trainer if trainer.endswith(_PLANNED) else f"{trainer}{_PLANNED}"
+    trainer, *preset = name_parts(word, fewest=1, most=2)
+    name = trainer if trainer.endswith(PLANNED) else f"{trainer}{PLANNED}"
     try:
         (name,) = existing([name])
     except InputError as error:
         raise InputError(
-            f"With --time-budget, {trainer} would have to exist as {name}, which trains as long as the plan says, and "
+            f"With --time-budget, {word} would have to exist as {name}, which trains as long as the plan says, and "
             "nnU-Net does not find that. Choose nnUNetTrainer, nnUNetTrainerCIPA or a variant of its network, or make "
             "such a trainer from nnunetv2_cipa.training.planned.nnUNetTrainer_planned and yours."
         ) from error
-    return name
+    return model_name(name, *preset)
 
 
 def existing(trainers: Sequence[str]) -> tuple[str, ...]:

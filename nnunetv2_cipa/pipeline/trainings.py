@@ -32,7 +32,7 @@ def trainings(
             needs=(preparation.plans_step(model.plans),),
             output=Output((folder,), Writing.RESUMED, (folder / "checkpoint_final.pth", folder / "validation")),
             work=Training(
-                validated[fold], gpu=workspace.on_gpu, trainer=model.trainer, schedule=schedules[model.trainer]
+                validated[fold], gpu=workspace.on_gpu, trainer=model.competitor, schedule=schedules[model.trainer]
             ),
         )
         for model in experiment.models
@@ -79,7 +79,8 @@ def predictions(workspace: Workspace, experiment: Experiment, cases: CaseCounts,
     ensembled = len(best.models) > 1
     kept = ensembled or experiment.tuned_for is not None
     models = experiment.models if cases.test_labels else best.models
-    steps = [prediction(workspace, m, experiment.folds, cases, probabilities=kept and m in best.models) for m in models]
+    scored = models if experiment.members and cases.test_labels else best.models if kept else ()
+    steps = [prediction(workspace, m, experiment.folds, cases, probabilities=m in scored) for m in models]
     source = workspace.predictions(best.models[0].name)
     if ensembled:
         source = workspace.predictions("ensemble")

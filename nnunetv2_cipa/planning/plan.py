@@ -21,11 +21,12 @@ from nnunetv2_cipa.network import VARIANTS
 from nnunetv2_cipa.nnunet.fold_checks import mixed_folds, training_patients
 from nnunetv2_cipa.nnunet.folders import dataset_folder, root_folder
 from nnunetv2_cipa.nnunet.folds import check_folds
+from nnunetv2_cipa.nnunet.model_names import name_parts
 from nnunetv2_cipa.nnunet.normalizations import add_normalization_argument, default_normalization
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS, STOCK_PLANS, read_planned_json, write_plans
 from nnunetv2_cipa.nnunet.raw_changes import refuse_outdated
 from nnunetv2_cipa.nnunet.trainers import find_trainer
-from nnunetv2_cipa.pipeline.experiment import Experiment, add_seeds_argument, distinct_seeds
+from nnunetv2_cipa.pipeline.experiment import Experiment, add_seeds_argument, distinct_seeds, model_named
 from nnunetv2_cipa.pipeline.graph import result_stage, training_stage
 from nnunetv2_cipa.pipeline.workspace import Source, Workspace, count_cases
 from nnunetv2_cipa.timing.budget import choose_schedule, duration_argument
@@ -50,7 +51,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         nargs="+",
         default=["nnUNetTrainerCIPA_planned"],
         metavar="TRAINER",
-        help="trainers that are to use the plan (default: nnUNetTrainerCIPA_planned)",
+        help="trainers that are to use the plan (default: nnUNetTrainerCIPA_planned); TRAINER__PLANS, on one of "
+        "nnU-Net's presets, has its part of a time budget",
     )
     parser.add_argument(
         "-f", nargs="+", type=int, default=[0, 1, 2, 3, 4], metavar="FOLD", help="folds to be trained (default: 0 to 4)"
@@ -110,9 +112,8 @@ def run(arguments: Namespace) -> None:
         patients, doubts = training_patients(raw, arguments.patients)
         for doubt in filter(None, [*doubts, mixed_folds(raw, folder, patients)]):
             print(f"WARNING: {doubt}")
-    print(
-        f"\nNext: nnUNetv2_train {arguments.d} {CONFIGURATION_2D} FOLD -p {plans['plans_name']} -tr {arguments.tr[0]}"
-    )
+    for trainer in _on_this_plan(arguments.tr)[:1]:
+        print(f"\nNext: nnUNetv2_train {arguments.d} {CONFIGURATION_2D} FOLD -p {plans['plans_name']} -tr {trainer}")
 
 
 def fitted_plans(stock: dict[str, Any], name: str, trainers: Sequence[str], device: str) -> dict[str, Any]:
@@ -127,7 +128,8 @@ def fitted_plans(stock: dict[str, Any], name: str, trainers: Sequence[str], devi
         raise InputError(f"{stock['plans_name']} has no configuration {CONFIGURATION_2D}, and CIPA is a 2D network.")
     configuration = {**stock["configurations"][CONFIGURATION_2D], **Schedule().content()}
     own: dict[str, Any] = {"stock_plans": stock["plans_name"]}
-    variants = {trainer.variant for trainer in map(find_trainer, trainers) if issubclass(trainer, nnUNetTrainerCIPA)}
+    classes = [find_trainer(model_named(word).trainer) for word in trainers]
+    variants = {trainer.variant for trainer in classes if issubclass(trainer, nnUNetTrainerCIPA)}
     if variants:
         largest = max(variants, key=list(VARIANTS).index)
         strides = configuration["architecture"]["arch_kwargs"]["strides"]
@@ -146,10 +148,10 @@ def _scheduled(target: Path, plans: dict[str, Any], arguments: Namespace, start:
     The time budget counts from `start`, so that what planning itself takes is part of it.
     """
     configuration = plans["configurations"][CONFIGURATION_2D]
-    trainers = list(dict.fromkeys(arguments.tr))
     timings: dict[str, Timings] = {}
-    while len(timings) < len(trainers):
-        trainer = trainers[len(timings)]
+    own = _on_this_plan(arguments.tr)
+    while len(timings) < len(own):
+        trainer = own[len(timings)]
         print(f"Measuring {trainer} with a batch of {configuration['batch_size']}", flush=True)
         try:
             timings[trainer] = measure(arguments.d, plans["plans_name"], trainer, arguments.f[0], arguments.device)
@@ -159,12 +161,21 @@ def _scheduled(target: Path, plans: dict[str, Any], arguments: Namespace, start:
             configuration["batch_size"] = max(SMALLEST_BATCH, configuration["batch_size"] // 2)
             timings.clear()
             write_plans(target, plans, overwrite=True)
+    for word in dict.fromkeys(word for word in arguments.tr if word not in own):
+        print(f"Measuring {word}", flush=True)
+        trainer, preset = name_parts(word, fewest=1, most=2)
+        timings[word] = measure(arguments.d, preset, trainer, arguments.f[0], arguments.device)
     works = works_after_planning(target.parent.name, arguments)
     schedule = choose_schedule(works, Times(timings), arguments.time_budget - (time.monotonic() - start))
     configuration |= schedule.content()
     plans["cipa"] |= {"time_budget_seconds": arguments.time_budget, "measured_seconds": timings_content(timings)}
     write_plans(target, plans, overwrite=True)
     return plans
+
+
+def _on_this_plan(words: Sequence[str]) -> list[str]:
+    """Those of TRAINER and TRAINER__PLANS that are no competitors on plans of their own, each once."""
+    return [word for word in dict.fromkeys(words) if model_named(word).plans == OWN_PLANS]
 
 
 def works_after_planning(dataset: str, arguments: Namespace) -> list[Work]:

@@ -5,19 +5,18 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from nnunetv2_cipa import __version__
-from nnunetv2_cipa.arguments import add_patients_argument, add_processes_argument
+from nnunetv2_cipa.arguments import add_patients_argument
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.evaluation.json_files import write_json
 from nnunetv2_cipa.files import new_file
 from nnunetv2_cipa.nnunet.patients import doubts, find_patients, patients_of
-from nnunetv2_cipa.nnunet.probabilities import read_classes, read_geometry, read_mean
+from nnunetv2_cipa.nnunet.probabilities import read_geometry, read_mean
 from nnunetv2_cipa.processes import for_each
-from nnunetv2_cipa.trust.calibrate import ValidationCase, find_validation
-from nnunetv2_cipa.trust.reference import References, find_references
+from nnunetv2_cipa.trust.reference import References
+from nnunetv2_cipa.trust.validation import ValidationCase, add_validation_arguments, read_validation
 
 from .component_table import component_tables
 from .pixel_sizes import pixel_size
@@ -26,37 +25,20 @@ from .search import THRESHOLDS, CaseTables, Found, search, tunable_measures
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument(
-        "-m",
-        type=Path,
-        nargs="+",
-        required=True,
-        metavar="FOLDER",
-        help="trained model, TRAINER__PLANS__CONFIGURATION; of several the probabilities are averaged",
-    )
-    parser.add_argument("-ref", type=Path, required=True, metavar="FOLDER", help="label files, labelsTr")
-    parser.add_argument("-o", type=Path, required=True, metavar="FILE.json", help="the rule, and what it is worth")
+    add_validation_arguments(parser, output="the rule, and what it is worth")
     parser.add_argument(
         "--measure",
         choices=tuple(tunable_measures()),
         default="dice",
         help="that is to be best: mean over patients, or pooled over all pixels (default: %(default)s)",
     )
-    parser.add_argument("-f", type=int, nargs="+", metavar="FOLD", help="folds (default: all with a validation)")
     add_patients_argument(parser, "patients.json beside the label files' dataset.json, else the names of the cases")
-    add_processes_argument(parser)
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier result")
 
 
 def run(arguments: Namespace) -> None:
     """Find the rule, write it and say what it is worth."""
-    if arguments.o.suffix != ".json":
-        raise InputError(f"-o {arguments.o} must end with .json.")
     with new_file(arguments.o, overwrite=arguments.overwrite) as file:
-        cases = find_validation(arguments.m, arguments.f)
-        references = find_references(
-            arguments.ref, [one.case for one in cases], read_classes(arguments.m[0] / "dataset.json")
-        )
+        cases, references = read_validation(arguments)
         patients_file = arguments.patients or find_patients(arguments.ref)
         patients = patients_of([one.case for one in cases], patients_file)
         found = determine(cases, references, arguments.measure, patients, num_processes=arguments.np)

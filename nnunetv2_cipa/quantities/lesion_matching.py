@@ -85,6 +85,24 @@ class Matching(NamedTuple):
     predictions: tuple[Components, int]
     pairs: NDArray[np.int64]
 
+    @property
+    def detected(self) -> NDArray[np.bool_]:
+        """Which of the reference's components have a partner."""
+        return np.isin(np.arange(1, self.references[1] + 1), self.pairs[:, 0])
+
+    @property
+    def hits(self) -> NDArray[np.bool_]:
+        """Which of the prediction's components have a partner."""
+        return np.isin(np.arange(1, self.predictions[1] + 1), self.pairs[:, 1])
+
+    def lesions(self, pixel_size: float = 1.0) -> MatchedLesions:
+        """The lesions' sizes, in the unit that the area or volume of a pixel has."""
+        references, predictions = (_sizes(*found) * pixel_size for found in (self.references, self.predictions))
+        detected, hits = self.detected, self.hits
+        return MatchedLesions(
+            *(tuple(s.tolist()) for s in (references[detected], references[~detected], predictions[~hits]))
+        )
+
 
 def match_lesions(
     reference: Mask, prediction: Mask, *, minimum_iou: float = MINIMUM_IOU, pixel_size: float = 1.0
@@ -97,14 +115,7 @@ def match_lesions(
         minimum_iou: Overlap (intersection over union) of two components from which they match.
         pixel_size: Area or volume of a pixel, in whose unit the lesions' sizes are.
     """
-    matching = match_components(reference, prediction, minimum_iou=minimum_iou)
-    references, predictions = (_sizes(*found) * pixel_size for found in (matching.references, matching.predictions))
-    detected, hits = np.zeros(len(references), dtype=bool), np.zeros(len(predictions), dtype=bool)
-    detected[matching.pairs[:, 0] - 1] = True
-    hits[matching.pairs[:, 1] - 1] = True
-    return MatchedLesions(
-        *(tuple(s.tolist()) for s in (references[detected], references[~detected], predictions[~hits]))
-    )
+    return match_components(reference, prediction, minimum_iou=minimum_iou).lesions(pixel_size)
 
 
 def match_components(reference: Mask, prediction: Mask, *, minimum_iou: float = MINIMUM_IOU) -> Matching:

@@ -7,7 +7,7 @@ import numpy as np
 from markupsafe import Markup
 
 from nnunetv2_cipa.comparison import ComparedModel, Comparison
-from nnunetv2_cipa.comparison.figure_tables import figure_table, lesion_table, run_table
+from nnunetv2_cipa.comparison.figure_tables import figure_table, free_response_table, lesion_table, run_table
 from nnunetv2_cipa.comparison.table import Table
 from nnunetv2_cipa.evaluation import Measure
 from nnunetv2_cipa.evaluation.evaluation import UNION
@@ -17,6 +17,7 @@ from nnunetv2_cipa.evaluation.wording import unit_shown, volume_unit_shown
 
 from . import plots
 from .differences import MAIN_MEASURE, DifferenceTable, difference_tables, headlines
+from .free_response_plot import free_response_plot
 from .plots import Frame
 from .size_classes import SizeClass, size_classes
 
@@ -39,6 +40,7 @@ class View:
         scatter_plot: A dot for each case and model; None where no case has a tumour.
         frame: Where the data are in it.
         agreement_plots: Of the volume, and of the TLG where PET in SUV is known, by their titles.
+        free_response_plot: Lesions found over false ones; None where no reference has a lesion.
     """
 
     title: str
@@ -52,6 +54,7 @@ class View:
     scatter_plot: Markup | None
     frame: Frame | None
     agreement_plots: dict[str, Markup]
+    free_response_plot: Markup | None
 
 
 def make_views(comparison: Comparison) -> list[View]:
@@ -71,7 +74,9 @@ def _view(title: str, comparison: Comparison, number: int) -> View:
     of_cases = [list(model.case_values(MAIN_MEASURE).values()) for model in models]
     of_patients = [list(model.patient_values(MAIN_MEASURE).values()) for model in models]
     measure = MAIN_MEASURE.title
-    tables = [*(figure_table(comparison, level) for level in _LEVELS), lesion_table(comparison), run_table(comparison)]
+    lesions = (lesion_table(comparison), free_response_table(comparison))
+    tables = [*(figure_table(comparison, level) for level in _LEVELS), *lesions, run_table(comparison)]
+    curves = [[curve for run in m.runs if (curve := run.evaluation.free_response) is not None] for m in models]
     boxes, scatter, frame = None, None, None
     if with_tumour:
         boxes = plots.size_boxes(f"sizes-{number}", names, of_cases, with_tumour, measure)
@@ -93,6 +98,7 @@ def _view(title: str, comparison: Comparison, number: int) -> View:
             for bias in comparison.measures("patient")
             if bias.name == f"{name}_bias"
         },
+        free_response_plot=free_response_plot(f"freeresponse-{number}", names, curves) if any(curves) else None,
     )
 
 

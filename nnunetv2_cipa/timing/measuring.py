@@ -17,8 +17,9 @@ from typing import Any
 
 import torch
 
-from nnunetv2_cipa.nnunet.folders import root_folder
+from nnunetv2_cipa.nnunet.folders import dataset_folder, root_folder
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, read_planned_json
+from nnunetv2_cipa.nnunet.trainers import find_trainer
 from nnunetv2_cipa.processes import output_of
 
 from .work import Schedule, Times, Timings
@@ -53,14 +54,10 @@ def measure(dataset: str, plans: str, trainer: str, fold: int, device: str) -> T
 
 def main() -> None:
     """Measure in this process and write what was measured as JSON."""
-    from nnunetv2.run.run_training import get_trainer_from_args
-
     dataset, plans, trainer_name, fold, device, output = sys.argv[1:]
     if device == "cpu":
         torch.set_num_threads(os.cpu_count() or 1)  # as nnUNetv2_train does
-    trainer = get_trainer_from_args(
-        dataset, CONFIGURATION_2D, int(fold), trainer_name, plans, device=torch.device(device)
-    )
+    trainer = _trainer(dataset_folder("nnUNet_preprocessed", dataset), plans, trainer_name, int(fold), device)
     trainer.on_train_start()
     iterations = _iterations(trainer)
     cases = _cases(trainer)
@@ -68,6 +65,15 @@ def main() -> None:
     trainer.disable_checkpointing = True
     trainer.on_train_end()
     Path(output).write_text(json.dumps({**iterations, **cases, "inside": inside}), encoding="utf-8")
+
+
+def _trainer(preprocessed: Path, plans_name: str, trainer_name: str, fold: int, device: str) -> Any:  # noqa: ANN401
+    """The trainer as nnU-Net makes it; where plans have no schedule yet, with nnU-Net's, which is not what counts."""
+    plans = {**read_planned_json(preprocessed / f"{plans_name}.json"), "continue_training": False}
+    configurations = plans["configurations"]
+    configurations[CONFIGURATION_2D] = {**Schedule().content(), **configurations[CONFIGURATION_2D]}
+    dataset_json = read_planned_json(preprocessed / "dataset.json")
+    return find_trainer(trainer_name)(plans, CONFIGURATION_2D, fold, dataset_json, device=torch.device(device))
 
 
 def _iterations(trainer: Any) -> dict[str, float]:  # noqa: ANN401 - nnU-Net has no type hints

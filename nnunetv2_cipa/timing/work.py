@@ -101,7 +101,7 @@ class Prediction(Work):
     """Prediction by a trained network, one case after the other, so that several machines can share it.
 
     Attributes:
-        trainer: class name; a case that several folds predict counts as often.
+        trainer: TRAINER or TRAINER__PLANS, as it was measured; a case that several folds predict counts as often.
     """
 
     trainer: str = ""
@@ -116,7 +116,7 @@ class Training(Work):
     """A training and the prediction of its validation cases; several GPUs can share it.
 
     Attributes:
-        trainer: class name.
+        trainer: TRAINER or TRAINER__PLANS, as it was measured.
         schedule: its epochs.
     """
 

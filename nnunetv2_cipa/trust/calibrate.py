@@ -11,37 +11,16 @@ from typing import Any
 import numpy as np
 
 from nnunetv2_cipa import __version__
-from nnunetv2_cipa.arguments import add_processes_argument
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.evaluation.json_files import write_json
 from nnunetv2_cipa.files import new_file
-from nnunetv2_cipa.nnunet.probabilities import (
-    Classes,
-    find_probabilities,
-    read_classes,
-    read_mean,
-    validation_folders,
-)
+from nnunetv2_cipa.nnunet.probabilities import Classes, read_mean
 from nnunetv2_cipa.processes import for_each
 
 from .calibration import RELEVANT, Reliabilities, reliabilities
-from .reference import References, find_references
+from .reference import References
 from .temperature import PixelSample, fit_temperature, sample_pixels, scaled
-
-
-@dataclass(frozen=True)
-class ValidationCase:
-    """A case of a cross-validation, predicted by the models of its fold, which have not seen it.
-
-    Attributes:
-        fold: In which it is validated.
-        case: Its identifier.
-        files: Of probabilities, one of each model, which are averaged.
-    """
-
-    fold: int
-    case: str
-    files: tuple[Path, ...]
+from .validation import ValidationCase, add_validation_arguments, read_validation
 
 
 @dataclass(frozen=True)
@@ -75,28 +54,17 @@ class Calibration:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument(
-        "-m", type=Path, required=True, metavar="FOLDER", help="trained model, TRAINER__PLANS__CONFIGURATION"
-    )
-    parser.add_argument("-ref", type=Path, required=True, metavar="FOLDER", help="label files, labelsTr")
-    parser.add_argument("-o", type=Path, required=True, metavar="FILE.json", help="the temperature")
-    parser.add_argument("-f", type=int, nargs="+", metavar="FOLD", help="folds (default: all with a validation)")
-    add_processes_argument(parser)
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier result")
+    add_validation_arguments(parser, output="the temperature")
 
 
 def run(arguments: Namespace) -> None:
     """Fit the temperature and write it."""
-    if arguments.o.suffix != ".json":
-        raise InputError(f"-o {arguments.o} must end with .json.")
     with new_file(arguments.o, overwrite=arguments.overwrite) as file:
-        cases = find_validation([arguments.m], arguments.f)
-        classes = read_classes(arguments.m / "dataset.json")
-        references = find_references(arguments.ref, [one.case for one in cases], classes)
+        cases, references = read_validation(arguments)
         found = calibrate(cases, references, num_processes=arguments.np)
         content = {
             "nnunetv2_cipa": __version__,
-            "model": arguments.m.name,
+            "models": [model.name for model in arguments.m],
             "temperature": found.temperature,
             "temperature_without_fold": {str(fold): value for fold, value in found.of_folds.items()},
             "expected_calibration_error": found.errors(),
@@ -133,27 +101,6 @@ def read_temperature(file: Path) -> float:
     if not (temperature > 0 and np.isfinite(temperature)):
         raise InputError(f"{file} has the temperature {temperature}: it must be above 0.")
     return temperature
-
-
-def find_validation(models: Sequence[Path], folds: Sequence[int] | None = None) -> list[ValidationCase]:
-    """All cases of a cross-validation, of one model or of several together, that have probabilities.
-
-    Raises:
-        InputError: folds or their probabilities are missing, or models have other cases.
-    """
-    first, *others = (
-        {
-            (fold, case): file
-            for fold, folder in validation_folders(model, folds).items()
-            for case, file in find_probabilities(folder).items()
-        }
-        for model in models
-    )
-    for model, found in zip(models[1:], others, strict=True):
-        if different := sorted(first.keys() ^ found.keys()):
-            listed = ", ".join(f"{case} of fold {fold}" for fold, case in different[:5])
-            raise InputError(f"{models[0]} and {model} have not validated the same cases: {listed}.")
-    return [ValidationCase(*key, (file, *(found[key] for found in others))) for key, file in first.items()]
 
 
 def calibrate(cases: Sequence[ValidationCase], references: References, *, num_processes: int = 1) -> Calibration:

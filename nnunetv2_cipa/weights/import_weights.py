@@ -7,9 +7,9 @@ from pathlib import Path
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_file, write_checkpoint
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, STOCK_PLANS
+from nnunetv2_cipa.weights.folder_writing import FOLD, write_model_folder
 from nnunetv2_cipa.weights.import_summary import ImportSummary
 from nnunetv2_cipa.weights.layout import our_key
-from nnunetv2_cipa.weights.model_folder import FOLD, write_model_folder
 from nnunetv2_cipa.weights.planned_network import PlannedNetwork, planned_network
 from nnunetv2_cipa.weights.pretrained import fit_weights
 from nnunetv2_cipa.weights.published import HEAD, PATCH_EMBEDDING, PATCH_EMBEDDING_BIAS, from_published

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from nnunetv2_cipa.comparison import ComparedModel, Comparison, Costs, Curve, Run, Settings
-from nnunetv2_cipa.comparison.figures import summarize
+from nnunetv2_cipa.comparison.figures import findings
 from nnunetv2_cipa.comparison.published import PUBLISHED
 from nnunetv2_cipa.evaluation import Case, Evaluation
 from nnunetv2_cipa.evaluation.cases import Volumes
@@ -17,6 +17,7 @@ from nnunetv2_cipa.evaluation.lesions import Lesions
 from nnunetv2_cipa.evaluation.overlap import Overlap
 from nnunetv2_cipa.evaluation.surface_distances import SurfaceDistances
 from nnunetv2_cipa.nnunet.images import Images
+from nnunetv2_cipa.quantities.free_response import Candidates
 from nnunetv2_cipa.quantities.lesion_matching import MatchedLesions
 
 DATASET = {"channel_names": {"0": "CT", "1": "PET"}, "labels": {"background": 0, "tumor": 1}, "file_ending": ".png"}
@@ -29,6 +30,7 @@ def make_case(identifier, overlap, hausdorff95=1.0, slices=1):
         overlap=Overlap(*overlap),
         lesions=Lesions(detected=1),
         matches=MatchedLesions(detected=lesion if overlap[0] else (), missed=() if overlap[0] else lesion),
+        candidates=Candidates(1, (0.9,) * bool(overlap[0]), (0.75,) * bool(overlap[1])),
         volumes=Volumes(),
         distances=SurfaceDistances(hausdorff95, hausdorff95 / 2),
         identifier=identifier,
@@ -73,10 +75,19 @@ def comparison(evaluation, model):
     costs = Costs(54_000_000, 145_000_000_000, (512, 512), 1.25, 3 * 2**30, "cpu, a processor", 2)
     curve = Curve("0", (1.0, 0.5), (1.1, 0.6), (0.2, float("nan")), (0.01, 0.005), (3600.0, 1800.0))
     models = (model("CIPA", good, fair, costs=costs, curves=(curve,)), model("U-Net", poor))
-    means, differences = summarize(models, FEW)
+    found = findings(models, FEW)
     images = Images("raw/imagesTs", ".png", ("CT", "PET"))
     created = "2025-01-01T12:00:00+00:00"
-    return Comparison("Dataset605_PCLT20K", "raw/labelsTs", images, models, means, differences, PUBLISHED, FEW, created)
+    return Comparison(
+        "Dataset605_PCLT20K",
+        "raw/labelsTs",
+        images,
+        models,
+        **vars(found),
+        published=PUBLISHED,
+        settings=FEW,
+        created=created,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -141,7 +152,7 @@ def checkpoint(epochs):
 
 def unet_plans(dataset_name):
     """Plans for a small U-Net, as nnU-Net writes them."""
-    from nnunetv2_cipa.weights.model_folder import png_plans
+    from nnunetv2_cipa.weights.folder_writing import png_plans
 
     plans = png_plans(dataset_name, (8, 8))
     arguments = {

@@ -14,9 +14,11 @@ def awkward(comparison):
     """A model with a name that both languages would take for their own."""
     name = r"a_b|c&d%e{f}\g*h"
     models = (replace(comparison.models[0], name=name), comparison.models[1])
-    means = {name: comparison.means["CIPA"], "U-Net": comparison.means["U-Net"]}
+    means, free_response = (
+        {name: found["CIPA"], "U-Net": found["U-Net"]} for found in (comparison.means, comparison.free_response)
+    )
     differences = tuple(replace(difference, first=name) for difference in comparison.differences)
-    return replace(comparison, models=models, means=means, differences=differences)
+    return replace(comparison, models=models, means=means, differences=differences, free_response=free_response)
 
 
 def test_markdown_has_every_table_and_note(comparison):

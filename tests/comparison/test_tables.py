@@ -7,7 +7,7 @@ import pytest
 
 from nnunetv2_cipa.comparison import ComparedModel, Interval
 from nnunetv2_cipa.comparison.figure_tables import figure_table
-from nnunetv2_cipa.comparison.figures import summarize
+from nnunetv2_cipa.comparison.figures import findings
 from nnunetv2_cipa.comparison.table import Cell, model_columns
 from nnunetv2_cipa.comparison.tables import description, tables
 from nnunetv2_cipa.evaluation import MEASURES, Measure
@@ -24,7 +24,7 @@ def row(table, title):
 
 def test_all_tables(found):
     expected = ["PCLT20K protocol", "Published results, PCLT20K test set", "Means over patients"]
-    expected += ["Agreement over patients", "CIPA minus U-Net", "Lesions by size"]
+    expected += ["Agreement over patients", "CIPA minus U-Net", "Lesions by size", "Free response"]
     assert list(found) == [*expected, "Runs", "Costs of the networks", "Training"]
     for table in found.values():
         assert all(len(cells) == len(table.columns) for cells in table.rows)
@@ -66,15 +66,13 @@ def test_differences(comparison, found):
 def test_few_patients_are_said_to_be_few(found, evaluation, model, comparison):
     assert "With 3 patients p cannot be smaller than 0.25, nor p (Holm) than 0.25" in found["CIPA minus U-Net"].notes[1]
     lone = [model(name, evaluation(a_1=counts)) for name, counts in (("x", (1, 1, 1, 9)), ("y", (2, 1, 1, 8)))]
-    means, differences = summarize(lone, comparison.settings)
-    few = replace(comparison, models=tuple(lone), means=means, differences=differences)
+    few = replace(comparison, models=tuple(lone), **vars(findings(lone, comparison.settings)))
     of_one = {table.title: table for table in tables(few)}
     assert "neither intervals nor tests are possible" in of_one["Means over patients"].notes[-1]
     assert row(of_one["Means over patients"], "Dice %")[0] == Cell("50.00")
     many = {f"{letter}_1": (5, number, 1, 50) for number, letter in enumerate("abcdefgh")}
     enough = [model(name, evaluation(**many)) for name in ("x", "y")]
-    means, differences = summarize(enough, comparison.settings)
-    found = tables(replace(comparison, models=tuple(enough), means=means, differences=differences))
+    found = tables(replace(comparison, models=tuple(enough), **vars(findings(enough, comparison.settings))))
     (notes,) = (table.notes for table in found if table.title == "x minus y")
     assert not any("whatever the models are" in note for note in notes)
 
@@ -106,7 +104,7 @@ def test_costs_and_training(found):
 def test_what_is_not_known_has_no_table(comparison):
     bare = tuple(ComparedModel(model.name, model.runs[:1], None, ()) for model in comparison.models)
     titles = [table.title for table in tables(replace(comparison, models=bare))]
-    assert titles[-1] == "Lesions by size"
+    assert titles[-1] == "Free response"
 
 
 def test_description(comparison):

@@ -4,7 +4,7 @@ import torch
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.network import CIPA
 from nnunetv2_cipa.nnunet.networks import build_network
-from nnunetv2_cipa.weights.model_folder import png_plans
+from nnunetv2_cipa.weights.folder_writing import png_plans
 
 DATASET = {"channel_names": {"0": "CT", "1": "PET"}, "labels": {"background": 0, "tumor": 1, "node": 2}}
 

@@ -43,6 +43,14 @@ def test_masks_and_foreground():
     assert REGIONS.masks(np.array([0, 1, 2])).tolist() == [[False, True, True], [False, False, True]]
 
 
+def test_probability_of_label_values():
+    labels = np.array([0.25, 0.5, 0.125]).reshape(3, 1, 1, 1).astype(np.float32)
+    assert [TWO.probability_of(values, labels).item() for values in ([1], [2], [1, 2])] == [0.5, 0.125, 0.625]
+    regions = np.array([0.75, 0.5]).reshape(2, 1, 1, 1).astype(np.float32)
+    for values, expected in (([1, 2], 0.75), ([2], 0.5), ([1], 0.75)):  # no region is within 1; "whole" has it
+        assert REGIONS.probability_of(values, regions).item() == expected
+
+
 def test_classes_are_read_from_dataset_json(tmp_path):
     file = tmp_path / "dataset.json"
     file.write_text(json.dumps({"labels": {"background": 0, "tumour": 1}, "file_ending": ".png"}))

@@ -108,8 +108,24 @@ def test_presets_of_nnunet_are_competitors_by_their_name():
     assert experiment.presets == ("nnUNetResEncUNetMPlans",)
 
 
+def test_trainers_that_follow_a_schedule_have_copies_of_presets_with_one():
+    words = ("nnUNetTrainerCIPA_planned", f"nnUNetTrainer_planned__{RESENC.partition('__')[2]}", RESENC)
+    experiment = Experiment(words, (0,), seeds=(None, 1))
+    planned = Model("nnUNetTrainer_planned", "nnUNetResEncUNetMPlans_planned")
+    assert experiment.models[2:5] == (
+        planned,
+        Model("nnUNetTrainer_planned", "nnUNetResEncUNetMPlans_planned_seed1"),
+        Model("nnUNetTrainer", "nnUNetResEncUNetMPlans"),
+    )
+    assert planned.name == planned.competitor == words[1]
+    assert experiment.models[3].name == f"{words[1]}_seed1"
+    assert experiment.plans == ("nnUNetCIPAPlans", "nnUNetResEncUNetMPlans_planned", "nnUNetResEncUNetMPlans")
+    assert experiment.presets == ("nnUNetResEncUNetMPlans",)
+
+
 def test_plans_that_are_no_preset_are_refused():
     with pytest.raises(InputError, match="none of nnU-Net's presets, which are nnUNetResEncUNetMPlans"):
         model_named("nnUNetTrainer__myPlans")
-    with pytest.raises(InputError, match="none of nnU-Net's presets"):
-        model_named("nnUNetTrainer__")
+    for word in ("nnUNetTrainer__", "", "nnUNetTrainer__nnUNetResEncUNetMPlans__2d"):
+        with pytest.raises(InputError, match=r"expected TRAINER\[__PLANS\], as nnU-Net"):
+            model_named(word)

@@ -18,6 +18,7 @@ OURS, THEIRS = "nnUNetTrainerCIPA", "nnUNetTrainer"
 EXPERIMENT = Experiment((OURS, THEIRS), (0, 1))
 SEEDS = Experiment((OURS, THEIRS), (0, 1), seeds=(None, 1))
 PRESET = Experiment((OURS, THEIRS, f"{THEIRS}__nnUNetResEncUNetMPlans"), (0, 1), seeds=(None, 1))
+PLANNED = Experiment((f"{OURS}_planned", f"{THEIRS}_planned__nnUNetResEncUNetMPlans"), (0, 1), seeds=(None, 1))
 SECOND = Model(OURS, "nnUNetCIPAPlans_seed1")
 
 
@@ -39,7 +40,7 @@ def by_name(steps):
     return {step.name: step for step in steps}
 
 
-@pytest.mark.parametrize("experiment", [EXPERIMENT, SEEDS, PRESET])
+@pytest.mark.parametrize("experiment", [EXPERIMENT, SEEDS, PRESET, PLANNED])
 def test_every_step_needs_steps_before_it(with_labels, experiment):
     stages = list(graph.stages(with_labels, experiment, DoneSteps(with_labels.folder)))
     steps = [step for stage in stages for step in stage]
@@ -203,6 +204,17 @@ def test_nnunet_chooses_among_presets_too(workspace):
     assert step.command[1:4] == ("find_best", "-d", "605")
     assert words_after(step.command, "-tr") == [model.folder_name for model in PRESET.models]
     assert len(step.needs) == 12
+
+
+def test_presets_are_timed_as_what_they_are(workspace):
+    schedules = {name: Schedule(7) for name in PLANNED.classes}
+    steps = by_name(graph.trainings(workspace, PLANNED, CASES, schedules))
+    name = f"{THEIRS}_planned__nnUNetResEncUNetMPlans"
+    step = steps[f"train_{name}_seed1_fold0"]
+    assert (step.work.trainer, step.work.schedule.num_epochs) == (name, 7)
+    assert words_after(step.command, "-p") == ["nnUNetResEncUNetMPlans_planned_seed1"]
+    predicted = graph.predictions(workspace, PLANNED, CASES, best_of(workspace.folder, PLANNED.models[2]))
+    assert by_name(predicted)[f"predict_{name}"].work.trainer == name
 
 
 def test_presets_are_compared_under_their_name(with_labels):

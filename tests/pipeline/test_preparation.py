@@ -96,6 +96,22 @@ def test_presets_have_seeds_of_their_own(workspace):
     assert preset.command[-4:] == ("-p", "nnUNetResEncUNetLPlans", "--seed", "2")
 
 
+def test_presets_with_a_schedule_are_copies_with_that_of_the_plan(workspace, tmp_path):
+    word = "nnUNetTrainer_planned__nnUNetResEncUNetLPlans"
+    experiment = Experiment((f"{OURS}_planned", word), (0,), seeds=(None, 2))
+    [step] = preparation.scheduled_presets(workspace, experiment)
+    assert step.name == "plan_nnUNetResEncUNetLPlans_planned"
+    assert step.needs == ("plan_nnUNetResEncUNetLPlans", "plan_for_CIPA")
+    assert step.command[1:] == ("plan_schedule", "-d", "605", "-p", "nnUNetResEncUNetLPlans")
+    assert step.output.paths == (workspace.preprocessed / "nnUNetResEncUNetLPlans_planned.json",)
+    seeded = preparation.plans_for_seeds(workspace, experiment)[1]
+    assert seeded.needs == (step.name,)
+    assert seeded.output.paths == (workspace.preprocessed / "nnUNetResEncUNetLPlans_planned_seed2.json",)
+    plan = preparation.plan_for_cipa(workspace, experiment, CASES, seconds=60)
+    assert word in plan.options  # to be measured
+    assert preparation.scheduled_presets(workspace, RESENC) == []
+
+
 def test_plans_of_the_users_are_not_replaced(workspace, tmp_path):
     ledger = Ledger(tmp_path / "steps.jsonl")
     workspace.preprocessed.mkdir(parents=True)

@@ -13,8 +13,12 @@ def test_trainers_that_follow_the_plan(capsys):
     assert capsys.readouterr().out == ""
     with pytest.raises(InputError, match="nnUNetTrainerDA5 would have to exist as nnUNetTrainerDA5_planned"):
         planned("nnUNetTrainerDA5")
-    with pytest.raises(InputError, match="have no schedule"):
-        planned("nnUNetTrainer__nnUNetResEncUNetMPlans")
+    with pytest.raises(
+        InputError, match="nnUNetTrainerDA5__nnUNetResEncUNetMPlans would have to exist as nnUNetTrainerDA5_planned"
+    ):
+        planned("nnUNetTrainerDA5__nnUNetResEncUNetMPlans")
+    preset = "nnUNetTrainer_planned__nnUNetResEncUNetMPlans"
+    assert planned("nnUNetTrainer__nnUNetResEncUNetMPlans") == planned(preset) == preset
 
 
 def test_misspelt_trainers_are_named_at_once():

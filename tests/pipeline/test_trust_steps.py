@@ -37,6 +37,7 @@ def after(command, option):
 def test_a_plain_run_has_neither(steps):
     assert not {"trust", "determine_postprocessing"} & set(steps(PLAIN))
     assert "--trust" not in steps(PLAIN)["report"].command
+    assert not any("--save_probabilities" in step.command for step in steps(PLAIN).values())
 
 
 def test_each_fold_of_the_best_models_is_a_member(steps, workspace):
@@ -54,6 +55,8 @@ def test_each_fold_of_the_best_models_is_a_member(steps, workspace):
     assert after(trust.command, "-ref") == str(workspace.raw / "labelsTs")
     assert after(found["report"].command, "--trust") == str(workspace.folder / "trust")
     assert "trust" in found["report"].needs
+    for trainer in (OURS, THEIRS):  # whose lesions are scored in the comparison
+        assert "--save_probabilities" in found[f"predict_{trainer}"].command
 
 
 def test_without_references_trust_is_told_nevertheless(workspace, tmp_path):
@@ -62,6 +65,7 @@ def test_without_references_trust_is_told_nevertheless(workspace, tmp_path):
     found = {step.name: step for step in graph.result_stage(workspace, MEMBERS, cases, best)}
     assert "-ref" not in found["trust"].command
     assert found["trust"].reads == ()
+    assert "--save_probabilities" not in found[f"predict_{OURS}"].command
 
 
 def test_masks_are_made_by_the_rule_of_the_cross_validation(steps, workspace):

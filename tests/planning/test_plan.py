@@ -122,6 +122,35 @@ def test_a_time_budget_is_measured_and_planned(preprocessed, monkeypatch):
     assert plans["cipa"]["measured_seconds"]["nnUNetTrainer_planned"]["iteration"] == 0.1
 
 
+def test_presets_are_measured_on_their_own_plans_and_share_the_time(preprocessed, monkeypatch, capsys):
+    measured = []
+    monkeypatch.setattr(plan, "measure", lambda *words: measured.append(words) or FAST)
+    preset = "nnUNetTrainer_planned__nnUNetResEncUNetMPlans"
+    run("--time-budget", "1h", "-tr", preset, "nnUNetTrainerCIPA_planned", preset, "-overwrite_plans_name", "both")
+    assert [words[1:3] for words in measured] == [
+        ("both", "nnUNetTrainerCIPA_planned"),
+        ("nnUNetResEncUNetMPlans", "nnUNetTrainer_planned"),
+    ]
+    assert list(made(preprocessed, "both")["cipa"]["measured_seconds"]) == ["nnUNetTrainerCIPA_planned", preset]
+    assert "-p both -tr nnUNetTrainerCIPA_planned" in capsys.readouterr().out
+    run("--time-budget", "1h", "-overwrite_plans_name", "alone")
+    both, alone = (made(preprocessed, name)["configurations"]["2d"] for name in ("both", "alone"))
+    iterations = [each["num_epochs"] * each["num_iterations_per_epoch"] for each in (both, alone)]
+    assert iterations[0] < 0.6 * iterations[1]
+
+
+def test_a_preset_that_takes_too_much_memory_is_not_made_smaller(preprocessed, monkeypatch):
+    def measure(dataset, plans, trainer, fold, device):
+        if plans == "nnUNetResEncUNetMPlans":
+            raise InputError("torch.OutOfMemoryError: CUDA out of memory")
+        return FAST
+
+    monkeypatch.setattr(plan, "measure", measure)
+    words = ("nnUNetTrainerCIPA_planned", "nnUNetTrainer_planned__nnUNetResEncUNetMPlans")
+    with pytest.raises(InputError, match="OutOfMemoryError"):
+        run("--time-budget", "1h", "-tr", *words)
+
+
 @pytest.mark.slow
 def test_a_dataset_without_raw_data_has_a_time_budget_too(preprocessed, tmp_path, monkeypatch):
     monkeypatch.setattr(plan, "measure", lambda *words: FAST)

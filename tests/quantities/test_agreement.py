@@ -1,5 +1,7 @@
 """Agreement against torchmetrics, and by hand."""
 
+import statistics
+
 import numpy as np
 import pytest
 import torch
@@ -35,6 +37,17 @@ def test_concordance_is_torchmetrics_for_every_set_of_patients(values):
     ]
     assert concordance(reference, prediction) == pytest.approx(lin)
     assert concordance(reference, prediction) == pytest.approx(theirs.numpy(), abs=0.15)  # it divides by n - 1
+
+
+@given(values=arrays(np.float64, (2, 6), elements=st.floats(-1e3, 1e3)))
+@settings(max_examples=60, deadline=None)
+def test_bias_error_and_limits_are_those_of_the_standard_library(values):
+    reference, prediction = values
+    differences = [float(p - r) for r, p in zip(reference, prediction, strict=True)]
+    mean, reach = statistics.fmean(differences), 1.959964 * statistics.stdev(differences)
+    found = [formula(reference, prediction) for formula in (bias, absolute_error, lower_limit, upper_limit)]
+    expected = [mean, statistics.fmean(map(abs, differences)), mean - reach, mean + reach]
+    assert found == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
 def test_samples_of_patients_are_taken_along_the_last_axis():

@@ -89,6 +89,19 @@ def test_counts_add_up_and_are_undefined_without_lesions():
     assert math.isnan(match_lesions(empty, full).sensitivity)
 
 
+@given(
+    sizes=st.tuples(*3 * [st.lists(st.integers(1, 12).map(float), max_size=8).map(tuple)]),
+    limits=st.lists(st.integers(1, 12), max_size=4, unique=True).map(sorted),
+)
+def test_classes_of_size_are_those_of_loops(sizes, limits):
+    ends = [-math.inf, *limits, math.inf]
+    expected = [
+        MatchedLesions(*(tuple(size for size in of_kind if low <= size < high) for of_kind in sizes))
+        for low, high in itertools.pairwise(ends)
+    ]
+    assert MatchedLesions(*sizes).by_size(limits) == expected
+
+
 def test_classes_of_size_take_their_lower_limit_in():
     lesions = MatchedLesions(detected=(1.0, 2.0, 9.0), missed=(0.5, 5.0), false=(2.0,))
     assert lesions.by_size([2, 5]) == [

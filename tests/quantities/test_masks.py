@@ -20,6 +20,13 @@ def test_components_are_those_of_cc3d(mask):
     assert len(pairs) == number
 
 
+@given(mask=arrays(bool, array_shapes(min_dims=2, max_dims=3, max_side=8)).filter(np.any))
+def test_bounding_box_holds_the_first_and_the_last_of_each_axis(mask):
+    places = np.argwhere(mask)
+    ends = zip(places.min(axis=0), places.max(axis=0), strict=True)
+    assert bounding_box(mask) == tuple(slice(low, high + 1) for low, high in ends)
+
+
 def test_bounding_box():
     mask = np.zeros((5, 6), dtype=bool)
     mask[1, 4:6] = True

@@ -102,7 +102,17 @@ def test_agrees_with_loops_on_oblique_grids(data, spacing):
     assert np.allclose(np.array(sorted(measured)).ravel(), np.array(sorted(expected)).ravel(), rtol=1e-6, atol=1e-6)
     distances = [np.linalg.norm(np.subtract(a[4:], b[4:])) for a, b in itertools.combinations(expected, 2)]
     assert found["total"]["Dmax_mm"] == pytest.approx(max(distances, default=0), abs=1e-6)
-    assert found["total"]["lesions"] == len(expected)
+    total = found["total"]
+    assert total["lesions"] == len(expected)
+    assert (total["MTV_ml"], total["TLG"]) == pytest.approx(
+        (sum(one[0] for one in expected), sum(one[3] for one in expected)), rel=1e-6
+    )
+    inside = suv[mask == 1].astype(float)
+    if not inside.size:
+        assert (total["SUVmax"], total["SUVmean"], total["SUVpeak"]) == (None, None, None)
+        return
+    assert (total["SUVmax"], total["SUVmean"]) == pytest.approx((inside.max(), inside.mean()), rel=1e-6)
+    assert total["SUVpeak"] == max(one["SUVpeak"] for one in found["lesions"])
 
 
 def test_a_mask_on_a_finer_grid_is_brought_to_the_pets_voxels(two_lesions, volume):

@@ -10,8 +10,8 @@ import SimpleITK as sitk  # noqa: N813
 from markupsafe import Markup
 from PIL import Image
 
-from nnunetv2_cipa.comparison import ComparedModel, Comparison, Costs, Curve, Findings, Run, Settings
-from nnunetv2_cipa.comparison.figures import summarize
+from nnunetv2_cipa.comparison import ComparedModel, Comparison, Costs, Curve, Run, Settings
+from nnunetv2_cipa.comparison.figures import findings
 from nnunetv2_cipa.comparison.published import PUBLISHED
 from nnunetv2_cipa.evaluation import evaluate_folders
 from nnunetv2_cipa.nnunet.images import Images
@@ -49,7 +49,7 @@ def make_comparison():
             reference=str(folder / "labelsTs"),
             images=Images(str(folder / "imagesTs"), ending, ("CT", "PET")),
             models=tuple(made),
-            **dict(zip(("means", "differences"), summarize(made, settings), strict=True)),
+            **vars(findings(made, settings)),
             published=PUBLISHED,
             settings=settings,
             created=datetime(2026, 1, 2, tzinfo=timezone.utc).isoformat(),
@@ -94,13 +94,12 @@ def two_labels(tmp_path_factory):
         reference=str(folder / "labelsTs"),
         images=None,
         models=tuple(models),
-        **dict(zip(("means", "differences"), summarize(models, settings), strict=True)),
+        **vars(findings(models, settings)),
         published=(),
         settings=settings,
         created="2026-01-02T00:00:00+00:00",
         per_label={
-            label: Findings(*summarize([model.of_label(label) for model in models], settings))
-            for label in ("GTVp", "GTVn")
+            label: findings([model.of_label(label) for model in models], settings) for label in ("GTVp", "GTVn")
         },
     )
 

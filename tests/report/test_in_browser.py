@@ -88,7 +88,7 @@ def test_opens_with_the_worst_case_and_shows_names_as_they_are(slices_page, open
     assert tab.locator("#rank").inner_text() == "1 of 7"
     assert tab.locator("#table thead th").all_inner_texts()[3:] == ["CIPA", "U-Net", "</script><b>x", "Spread"]
     assert "</script><script>throw 1</script>" in column(tab, 2)
-    assert tab.locator("svg.plot").count() == 5
+    assert tab.locator("svg.plot").count() == 6
 
 
 def test_columns_sort_both_ways_numbers_as_numbers_and_undefined_last(slices_page, open_page):
@@ -370,7 +370,7 @@ def test_each_label_has_a_page_of_its_own(labels_page, browser):
     assert tab.locator(".of-label:visible").inner_text() == "GTVn: 2"
     assert column(tab, 4) != together
     assert tab.locator(".difference:visible").count() == 1
-    assert tab.locator("svg.plot:visible").count() == 4
+    assert tab.locator("svg.plot:visible").count() == 5
     assert tab.locator("#class option").nth(1).inner_text() == "no tumour"
     tab.locator("#table tbody tr", has_text="bob").click()
     tab.locator("#case-name", has_text="bob").wait_for()

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from nnunetv2_cipa.comparison.figures import summarize
+from nnunetv2_cipa.comparison.figures import findings
+from nnunetv2_cipa.quantities.free_response import Candidates
 from nnunetv2_cipa.report.views import make_views
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -18,8 +19,10 @@ def test_one_label_is_one_view(comparison):
         "PCLT20K protocol",
         "Agreement over patients",
         "Lesions by size",
+        "Free response",
     ]
     assert view.frame is not None
+    assert view.free_response_plot is not None
 
 
 def test_several_labels_are_a_view_each_after_that_of_all(two_labels):
@@ -37,9 +40,9 @@ def test_where_no_reference_has_a_tumour_there_are_no_plots_by_size(comparison):
         replace(model, runs=tuple(replace(run, evaluation=_without_tumour(run.evaluation)) for run in model.runs))
         for model in comparison.models
     )
-    means, differences = summarize(models, comparison.settings)
-    (view,) = make_views(replace(comparison, models=models, means=means, differences=differences))
-    assert (view.sizes_plot, view.scatter_plot, view.frame) == (None, None, None)
+    found = findings(models, comparison.settings)
+    (view,) = make_views(replace(comparison, models=models, **vars(found)))
+    assert (view.sizes_plot, view.scatter_plot, view.frame, view.free_response_plot) == (None, None, None, None)
     assert [group.title for group in view.classes] == ["no tumour"]
 
 
@@ -49,6 +52,7 @@ def _without_tumour(evaluation):
             case,
             overlap=replace(case.overlap, true_positives=0, false_negatives=0),
             volumes=replace(case.volumes, reference=0.0),
+            candidates=Candidates(),
         )
         for case in evaluation.cases
     )

@@ -7,7 +7,7 @@ import torch
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.training import trainers
-from nnunetv2_cipa.weights.model_folder import png_plans
+from nnunetv2_cipa.weights.folder_writing import png_plans
 
 DATASET = {
     "channel_names": {"0": "PET", "1": "CT"},

@@ -1,6 +1,7 @@
 """The command: a temperature from a cross-validation, checked on folds that it has not seen."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -43,6 +44,25 @@ def test_the_temperature_is_found_and_helps_folds_that_it_has_not_seen(tmp_path,
         assert error["after"] < 0.3 * error["before"]
     assert read_temperature(tmp_path / "t.json") == content["temperature"]
     assert "with the temperature of the other folds" in capsys.readouterr().out
+
+
+def test_several_models_are_one_by_their_mean(tmp_path, model):
+    """One that is certain of the opposite as often leaves probabilities of a half, which no temperature changes."""
+    folder, references = model
+    assert command(tmp_path, model, output="alone.json") == 0
+    twin, opposite = (tmp_path / f"{name}__PLANS__2d" for name in ("TWIN", "OPPOSITE"))
+    for other in (twin, opposite):
+        shutil.copytree(folder, other)
+    words = ["-ref", str(references), "-np", "1"]
+    assert main(["calibrate", "-m", str(folder), str(twin), *words, "-o", str(tmp_path / "twins.json")]) == 0
+    content = json.loads((tmp_path / "twins.json").read_text())
+    assert content["models"] == [folder.name, twin.name]
+    assert content["temperature"] == pytest.approx(read_temperature(tmp_path / "alone.json"), rel=1e-3)
+    for file in opposite.glob("fold_*/validation/*.npz"):
+        np.savez(file, probabilities=np.load(file)["probabilities"][::-1])
+    assert main(["calibrate", "-m", str(folder), str(opposite), *words, "-o", str(tmp_path / "half.json")]) == 0
+    error = json.loads((tmp_path / "half.json").read_text())["expected_calibration_error"]["all_pixels"]
+    assert error["before"] == pytest.approx(error["after"], abs=1e-3)
 
 
 def test_one_fold_is_checked_on_itself_and_that_is_said(tmp_path, model, capsys):

@@ -99,7 +99,7 @@ def planned_dataset(tmp_path, monkeypatch) -> Callable[..., str]:
         from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
         from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-        from nnunetv2_cipa.weights.model_folder import png_plans
+        from nnunetv2_cipa.weights.folder_writing import png_plans
 
         folder = tmp_path / "nnUNet_preprocessed" / "Dataset777_Slices"
         shutil.rmtree(folder, ignore_errors=True)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from nnunetv2_cipa.cli import main
-from nnunetv2_cipa.weights.model_folder import png_plans
+from nnunetv2_cipa.weights.folder_writing import png_plans
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import torch
 from nnunetv2.run.load_pretrained_weights import load_pretrained_weights
 
 from nnunetv2_cipa.cli import main
-from nnunetv2_cipa.weights.model_folder import png_plans
+from nnunetv2_cipa.weights.folder_writing import png_plans
 from nnunetv2_cipa.weights.published import HEAD, PATCH_EMBEDDING_BIAS
 from nnunetv2_cipa.weights.token_grid import depends_on_grid
 

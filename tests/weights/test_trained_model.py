@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.weights.model_folder import png_plans
+from nnunetv2_cipa.weights.folder_writing import png_plans
 from nnunetv2_cipa.weights.published import HEAD, PATCH_EMBEDDING
 from nnunetv2_cipa.weights.trained_model import read_trained_model
 

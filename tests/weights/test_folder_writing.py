@@ -9,7 +9,7 @@ from nnunetv2.model_sharing import entry_points
 from PIL import Image
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.weights.model_folder import write_model_folder
+from nnunetv2_cipa.weights.folder_writing import write_model_folder
 
 NAME = "Dataset998_CIPA/nnUNetTrainerCIPA_small__nnUNetPlans__2d"
 

@@ -3,6 +3,7 @@
 `python benchmarks/gpu_training.py nnUNetTrainerCIPA 10 cuda` prints their seconds, after as many to warm up.
 """
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -59,7 +60,9 @@ def main() -> None:
     for _ in range(iterations):
         loss = trainer.train_step(next(trainer.dataloader_train))["loss"]  # brought to the processor: waited for
     print(float(loss), time.perf_counter() - start, flush=True)
-    os._exit(0)  # the workers that load data would be waited for
+    for worker in multiprocessing.active_children():  # they load data, and hold this process's output open
+        worker.kill()
+    os._exit(0)  # else their queues would be waited for
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ LN_2 = tl.constexpr(0.6931471805599453)
 @triton.jit
 def softplus_slope(step):
     """The derivative of softplus where its value is `step`: 1 - exp(-step), exact also where that is tiny."""
-    series = step * (1.0 - step * (1 / 2 - step * (1 / 6 - step * (1 / 24 - step * (1 / 120)))))
-    return tl.where(step < 0.1, series, 1.0 - tl.exp2(-step * LOG2_E))
+    series = step * (1.0 - step * (1 / 2 - step * (1 / 6 - step * (1 / 24))))
+    return tl.where(step < 0.03, series, 1.0 - tl.exp2(-step * LOG2_E))
 
 
 @triton.jit
@@ -72,7 +72,7 @@ def section_gradients(
             c = tl.load(here + R + N + tl.arange(0, N))
             g = tl.exp2(step[None, :] * rate) * (g + c[:, None] * dy[None, :])
             total += step
-            position = walk(position, stride, length, WIDE)
+            position = walk(position, stride, length)
         where = (image * orders + k) * sections + item % sections
         store_tile(carries + where * N * channels, g, N, channels, d, inside)
         tl.store(sums + where * channels + d, total, mask=inside)
@@ -124,10 +124,9 @@ def project_gradients(
 ):  # fmt: skip
     """Those of delta and its weight from the gradients of ROWS steps; returns their sum, the gradient of its bias."""
     PART: tl.constexpr = min(R, 16) if R else 1
-    dz = tl.load(own_gradients + matrix(ROWS, BLOCK))
+    dz = tl.load(own_gradients + matrix(ROWS, BLOCK), mask=valid[:, None], other=0.0)  # outside channels have 0
     if SOFTPLUS:
         dz *= softplus_slope(tl.load(own_steps + matrix(ROWS, BLOCK)))
-    dz = tl.where(valid[:, None], dz, 0.0)  # channels outside have 0
     if R == 0:
         tl.store(ddelta + positions[:, None] * channels + d[None, :], dz, mask=valid[:, None] & inside[None, :])
     else:
@@ -216,7 +215,7 @@ def scan_gradients(
             position = position_at(start, k, height, width, WIDE)
             pairs = tl.cdiv(count, 2)  # of positions; the last of the order may be a single one
             for pair in range(0, pairs):
-                later = walk(position, stride, length, WIDE)
+                later = walk(position, stride, length)
                 step = tl.load(own_steps + 2 * pair * BLOCK + lanes)
                 later_step = tl.load(own_steps + (2 * pair + 1) * BLOCK + lanes)
                 u = load_row(own_x + position * x_position, d, inside)
@@ -226,7 +225,7 @@ def scan_gradients(
                 tl.store(own_states + pair * N * BLOCK + matrix(N, BLOCK), h)
                 h = tl.exp2(step[None, :] * rate) * h + b[:, None] * (step * u)[None, :]
                 h = tl.exp2(later_step[None, :] * rate) * h + later_b[:, None] * (later_step * later_u)[None, :]
-                position = walk(later, stride, length, WIDE)
+                position = walk(later, stride, length)
             tl.debug_barrier()
 
             position = position_at(start + 2 * (pairs - 1), k, height, width, WIDE)
@@ -267,8 +266,8 @@ def scan_gradients(
                 tl.store(own_gradients + i * BLOCK + lanes, dstep)
                 tl.store(own_dsmall + here + at_b, db)
                 tl.store(own_dsmall + here + at_c, dc)
-                later = walk(position, -stride, length, WIDE)
-                position = walk(later, -stride, length, WIDE)
+                later = walk(position, -stride, length)
+                position = walk(later, -stride, length)
             tl.debug_barrier()
 
             for i in range(0, count, ROWS):

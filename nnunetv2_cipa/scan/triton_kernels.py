@@ -48,20 +48,17 @@ def position_at(time, k, height, width, WIDE: tl.constexpr):
 
 @triton.jit
 def stride_of(k, height, width):
-    """What leads from one position of order k to the next, within a row or a column of more than one position."""
-    return tl.where((k % 2 == 1) & (height > 1), width, 1) * tl.where(k >= 2, -1, 1)
+    """What leads from one position of order k to the next, within a row or a column; 0 if there is a single one."""
+    along = tl.where((k % 2 == 1) & (height > 1), width, tl.where(height * width > 1, 1, 0))
+    return along * tl.where(k >= 2, -1, 1)
 
 
 @triton.jit
-def walk(position, stride, length, WIDE: tl.constexpr):
-    """The position one `stride` on: past either end of the map, where it is negative or too large, in the next column.
-
-    From the last position it leads to one that is not next, but in the map, so that it may be read.
-    """
+def walk(position, stride, length):
+    """The position one `stride` on: past either end of the map in the next column; at the end of all in the map."""
     position += stride
-    unsigned = position.to(tl.uint64 if WIDE else tl.uint32, bitcast=True)
-    back = tl.maximum(length - 1, 1) * tl.where(stride < 0, -1, 1)
-    return tl.where(unsigned >= length, position - back, position)
+    position = tl.where(position >= length, position - (length - 1), position)
+    return tl.where(position < 0, position + (length - 1), position)
 
 
 @triton.jit
@@ -127,7 +124,7 @@ def scan_section_ends(
             b = tl.load(here + R + tl.arange(0, N))
             h = tl.exp2(step[None, :] * rate) * h + b[:, None] * (step * u)[None, :]
             total += step
-            position = walk(position, stride, length, WIDE)
+            position = walk(position, stride, length)
         where = (image * orders + k) * sections + item % sections
         store_tile(ends + where * N * channels, h, N, channels, d, inside)
         tl.store(sums + where * channels + d, total, mask=inside)
@@ -196,4 +193,4 @@ def scan_sections(
                 h = tl.exp2(step[None, :] * rate) * h + b[:, None] * (step * u)[None, :]
                 out = tl.sum(c[:, None] * h, axis=0) + direct * u
                 tl.store(own_y + position * channels + d, out, mask=inside)
-                position = walk(position, stride, length, WIDE)
+                position = walk(position, stride, length)

@@ -79,7 +79,7 @@ def _healing_rib(random: np.random.Generator, grid: Grid, body: Body) -> None:
 
 def _hot_in_lung(random: np.random.Generator, grid: Grid, body: Body, allowed: Mask) -> Mask:
     """A mass; a large one may have a dead core that takes up little."""
-    radius = _log_uniform(random, 9, 30)
+    radius = _log_uniform(random, 11, 34)
     mass = _grown(random, grid, _pick(random, grid, body.lung & allowed), radius)
     inside = (mass < 1) & body.lung
     body.paint(inside, _SOFT_TISSUE_HU + 10 * grid.noise(random, 5), random.uniform(3.5, 13) * _mottled(random, grid))
@@ -89,14 +89,14 @@ def _hot_in_lung(random: np.random.Generator, grid: Grid, body: Body, allowed: M
 
 
 def _cold_in_lung(random: np.random.Generator, grid: Grid, body: Body, allowed: Mask) -> Mask:
-    mass = _grown(random, grid, _pick(random, grid, body.lung & allowed), _log_uniform(random, 9, 18))
+    mass = _grown(random, grid, _pick(random, grid, body.lung & allowed), _log_uniform(random, 11, 20))
     inside = (mass < 1) & body.lung
     body.paint(inside, _SOFT_TISSUE_HU + 10 * grid.noise(random, 5), random.uniform(0.6, 1.3))
     return inside
 
 
 def _hot_in_mediastinum(random: np.random.Generator, grid: Grid, body: Body, allowed: Mask) -> Mask:
-    mass = _grown(random, grid, _pick(random, grid, body.mediastinum & allowed), _log_uniform(random, 10, 22))
+    mass = _grown(random, grid, _pick(random, grid, body.mediastinum & allowed), _log_uniform(random, 11, 22))
     inside = (mass < 1) & (body.mediastinum | body.lung)
     body.paint(inside, _SOFT_TISSUE_HU, random.uniform(3.5, 11) * _mottled(random, grid))
     return inside

@@ -17,7 +17,7 @@ from .run import run_pipeline
 from .workspace import open_workspace, our_command, source_to_convert
 
 EXPERIMENT = Experiment(trainers=("nnUNetTrainerCIPA_demo", "nnUNetTrainer_demo"), folds=(0,))
-PHANTOM = ("--patients", "60", "--slices", "8", "--size", "128")
+PHANTOM = ("--patients", "60", "--slices", "8", "--size", "96")
 """Twelve of the patients are the test set."""
 
 PHANTOM_CONVERTER = next(one for one in CONVERTERS if one.command == "convert_PCLT20K")

@@ -26,7 +26,7 @@ class nnUNetTrainer_quick(BaseTrainer):
 
 
 class nnUNetTrainer_demo(nnUNetTrainer_quick):
-    """The quick schedule for longer: 500 iterations of 2 images, after which a network finds most of a phantom."""
+    """The quick schedule for longer: 320 iterations of 2 images, after which a network finds most of a phantom."""
 
-    epochs = 25
+    epochs = 16
     iterations_per_epoch = 20

@@ -51,8 +51,8 @@ def main() -> None:
     print(f"{arguments.cases} cases, {arguments.models} models, {SIZE}x{SIZE}")
     page.write_case_files = _write_repeated  # type: ignore[assignment]
     written = page.write_report(comparison, arguments.o / "report.html")
-    _print_sizes(written)
-    _print_times(written.page)
+    print_sizes(written)
+    print_times(written.page)
 
 
 def _write_repeated(
@@ -108,10 +108,10 @@ def _write_slices(images: Path, reference: Path, predictions: list[Path]) -> Non
             Image.fromarray(pet[index]).save(images / f"{name}_0001.png")
             Image.fromarray(tumour.astype(np.uint8)).save(reference / f"{name}.png")
             for fault, folder in enumerate(predictions, start=1):
-                Image.fromarray(_predicted(tumour, fault, random)).save(folder / f"{name}.png")
+                Image.fromarray(predicted(tumour, fault, random)).save(folder / f"{name}.png")
 
 
-def _predicted(tumour: NDArray[np.bool_], fault: int, random: np.random.Generator) -> NDArray[np.uint8]:
+def predicted(tumour: NDArray[np.bool_], fault: int, random: np.random.Generator) -> NDArray[np.uint8]:
     """The tumour with a rough border, the rougher the larger the fault."""
     rough = ndimage.gaussian_filter(random.normal(size=tumour.shape), 5)
     distance = ndimage.distance_transform_edt(tumour) - ndimage.distance_transform_edt(~tumour)
@@ -133,14 +133,16 @@ def _distinct(number: int) -> str:
     return f"slice{number % (PATIENTS * SLICES)}"
 
 
-def _print_sizes(written: page.Written) -> None:
+def print_sizes(written: page.Written) -> None:
+    """Print how large a report is."""
     print(f"page            {written.page.stat().st_size / 1e6:.2f} MB")
     if written.folder is not None:
         largest = max(file.stat().st_size for file in written.folder.iterdir())
         print(f"folder          {written.case_bytes / 1e6:.0f} MB, largest file {largest / 1e6:.2f} MB")
 
 
-def _print_times(report: Path) -> None:
+def print_times(report: Path) -> None:
+    """Print how soon a browser shows a report, and another case of it."""
     with sync_playwright() as playwright:
         executable = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])

@@ -1,4 +1,4 @@
-# make demo   the whole path on made data, or on yours: make demo DEMO="--data FOLDER"
+# make demo   the whole path on synthetic data, or on yours: make demo DEMO="--data FOLDER"
 # make check  the style and type checks and the quick tests, in about two minutes
 # make test   all tests
 # make lint   the style and type checks

@@ -1,4 +1,4 @@
-"""Writing so that nothing half-written is ever left in the place where others look for it."""
+"""Writing so that nothing half-written is ever left in the place where others look for it; headers of volumes."""
 
 import errno
 import io
@@ -79,6 +79,23 @@ def write_volume(image: "sitk.Image", file: Path) -> None:
         complete = False
     if not complete:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
+
+
+def read_volume_header(file: Path) -> "sitk.ImageFileReader":
+    """The size, spacing, origin and direction of a medical image, without its values.
+
+    Raises:
+        InputError: ITK cannot read it.
+    """
+    import SimpleITK as sitk  # noqa: N813
+
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(file))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise InputError(f"{file} cannot be read: {str(error).strip().splitlines()[-1]}") from error
+    return reader
 
 
 def write_checkpoint(content: object, file: Path) -> None:

@@ -10,7 +10,7 @@ import SimpleITK as sitk  # noqa: N813
 import torch
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.files import new_file, new_folder, write_checkpoint, write_volume
+from nnunetv2_cipa.files import new_file, new_folder, read_volume_header, write_checkpoint, write_volume
 
 
 def test_file_appears_when_complete(tmp_path):
@@ -197,3 +197,21 @@ def test_a_checkpoint_comes_back_and_a_full_disk_is_called_that(tmp_path):
     if Path("/dev/full").exists():
         with pytest.raises(OSError, match="No space left on device"):
             write_checkpoint({}, Path("/dev/full"))
+
+
+def test_header_is_that_of_the_volume(tmp_path):
+    image = sitk.Image(4, 3, 2, sitk.sitkUInt8)
+    image.SetSpacing((1.0, 2.0, 3.0))
+    image.SetOrigin((-5.0, 6.0, 7.0))
+    write_volume(image, tmp_path / "mask.nii.gz")
+    header = read_volume_header(tmp_path / "mask.nii.gz")
+    assert header.GetSize() == (4, 3, 2)
+    assert header.GetSpacing() == image.GetSpacing()
+    assert header.GetOrigin() == image.GetOrigin()
+    assert header.GetDirection() == image.GetDirection()
+
+
+def test_header_that_cannot_be_read_is_refused(tmp_path):
+    (tmp_path / "mask.nii.gz").write_bytes(b"no volume")
+    with pytest.raises(InputError, match=r"mask\.nii\.gz cannot be read"):
+        read_volume_header(tmp_path / "mask.nii.gz")

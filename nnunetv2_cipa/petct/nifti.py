@@ -6,6 +6,7 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.files import read_volume_header
 
 from .grids import same_grid
 
@@ -36,12 +37,7 @@ def read_grid(path: Path) -> sitk.Image:
     Raises:
         InputError: it cannot be read or has other dimensions.
     """
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise InputError(f"{path} cannot be read: {str(error).strip().splitlines()[-1]}") from error
+    reader = read_volume_header(path)
     size = reader.GetSize()
     if len(size) not in (3, 4) or any(length != 1 for length in size[3:]):
         raise InputError(f"{path} has the size {size}: one volume of three dimensions is needed.")

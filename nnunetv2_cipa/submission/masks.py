@@ -12,7 +12,7 @@ from PIL import Image
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.evaluation.label_images import read_label_image
-from nnunetv2_cipa.files import write_volume
+from nnunetv2_cipa.files import read_volume_header, write_volume
 from nnunetv2_cipa.nnunet.patients import patients_of
 from nnunetv2_cipa.processes import for_each
 
@@ -83,7 +83,7 @@ def _write_placed(folder: Path, predictions: Predictions, value: int, case: str)
     labels = predictions.label_format.labels
     labelled = read_label_image(predictions.files[case], SimpleITKIO, labels.allowed)  # another reader may turn it
     mask = sitk.GetImageFromArray(_values(np.isin(labelled.values, labels.foreground), value))
-    _write(mask, _information(predictions.files[case]), folder / f"{case}.nii.gz")
+    _write(mask, read_volume_header(predictions.files[case]), folder / f"{case}.nii.gz")
 
 
 def _write_stack(folder: Path, predictions: Predictions, value: int, images: Path | None, slices: Stack) -> None:
@@ -97,7 +97,7 @@ def _write_stack(folder: Path, predictions: Predictions, value: int, images: Pat
     source: sitk.ImageFileReader | None = None
     if images is not None:
         file = _image_of(patient, images)
-        source = _information(file)
+        source = read_volume_header(file)
         if source.GetSize() != volume.GetSize():
             sizes = ["x".join(map(str, size)) for size in (volume.GetSize(), source.GetSize())]
             raise InputError(f"{patient} has predictions of {sizes[0]} pixels (x, y, z), but {file} has {sizes[1]}.")
@@ -118,16 +118,6 @@ def _image_of(patient: str, images: Path) -> Path:
         if (images / name).is_file():
             return images / name
     raise InputError(f"{images} has no image of {patient}. It could be named {', '.join(names)}.")
-
-
-def _information(file: Path) -> sitk.ImageFileReader:
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(file))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise InputError(f"{file} cannot be read: {str(error).splitlines()[-1]}") from error
-    return reader
 
 
 def _values(mask: NDArray[np.bool_], value: int) -> NDArray[np.uint8]:

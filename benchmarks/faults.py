@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import torch
 
 from nnunetv2_cipa.nnunet.model_names import model_name
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS
@@ -212,8 +213,10 @@ def two_at_once(run: Run) -> None:
 def cut_off_checkpoint_and_sigterm(run: Run) -> None:
     """The final checkpoint loses its end; training resumes from the best one, is stopped by SIGTERM, and resumes."""
     trainer = TRAINERS[0]
-    final = run.fold(trainer) / "checkpoint_final.pth"
+    final, best = (run.fold(trainer) / f"checkpoint_{name}.pth" for name in ("final", "best"))
     os.truncate(final, final.stat().st_size // 2)
+    if torch.load(best, map_location="cpu", weights_only=False)["current_epoch"] == EPOCHS:
+        best.unlink()  # nothing would be left to train
     before = _log(run, trainer).count("Epoch ")
     process = run.start()
     wait_for(process, lambda: _log(run, trainer).count("Epoch ") > before)

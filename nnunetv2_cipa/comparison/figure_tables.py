@@ -83,7 +83,7 @@ def free_response_table(comparison: Comparison) -> Table:
         rows.append((Cell(name), *cells))
     notes = (
         "Share of the reference's lesions that are found, in %, where each patient may have so many false ones in the "
-        "mean; last the mean of these shares. Predicted lesions count in the order of their highest probability, and "
+        "mean; last the mean of these shares. Predicted lesions count in the order of their mean probability, and "
         "are matched one to one by an IoU of 0.1 or more. Without probabilities beside its masks a model has one point "
         "of the curve: all of its lesions or none.",
     )

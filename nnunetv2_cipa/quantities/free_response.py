@@ -1,8 +1,8 @@
 """Free-response analysis: how many lesions are found at the price of how many false ones (Bunch et al. 1977).
 
-A candidate is a lesion of the prediction; its score is the highest probability of foreground in it. Candidates are
-matched with the reference's lesions as in `lesion_matching`. Masks without probabilities give a single point: their
-lesions all have the same score.
+A candidate is a lesion of the prediction; its score is the mean probability of foreground in it. (The highest one is 1
+in nearly every lesion of a network that was trained for long.) Candidates are matched with the reference's lesions as
+in `lesion_matching`. Masks without probabilities give a single point: their lesions all have the same score.
 """
 
 import math
@@ -75,7 +75,7 @@ def candidates(matching: Matching, probabilities: NDArray[np.floating] | None = 
     numbers, number = matching.predictions
     scores = np.ones(number)
     if probabilities is not None and number:
-        scores = np.asarray(ndimage.maximum(probabilities, numbers, range(1, number + 1)), dtype=np.float64)
+        scores = np.asarray(ndimage.mean(probabilities, numbers, range(1, number + 1)), dtype=np.float64)
     hits = matching.hits
     return Candidates(matching.references[1], tuple(scores[hits].tolist()), tuple(scores[~hits].tolist()))
 

@@ -136,6 +136,7 @@ def size_scatter(
         axes.set_xlabel(f"Size of the tumour in the reference ({unit})")
         axes.set_xlim(np.nanmin(along) / 1.15, np.nanmax(along) * 1.15)
         axes.xaxis.set_major_formatter(_PlainNumbers())
+        axes.xaxis.set_minor_formatter(_PlainNumbers())
         described = f"{title} of {along.size} cases over the size of the tumour, dots for {', '.join(names)}"
         return inline_svg(figure, name, described), _frame(axes)
 

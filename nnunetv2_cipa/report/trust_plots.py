@@ -42,6 +42,7 @@ def reliability_diagram(bins: Sequence[Mapping[str, Any]]) -> Markup:
             color=model_colour(0),
             marker="o",
             linewidth=2,
+            clip_on=False,  # dots at 0 and 100 % are whole
         )
         axes.set_xlabel("Probability of foreground", color=INK)
         axes.set_ylabel("Share that is foreground")

@@ -81,11 +81,11 @@ def test_samples_of_patients_have_the_curves_of_those_patients():
     assert np.isnan(found.sensitivity_at(1)[3])
 
 
-def test_candidates_are_scored_by_their_highest_probability():
+def test_candidates_are_scored_by_their_mean_probability():
     reference = np.zeros((6, 8), dtype=bool)
     reference[1, 1:4] = reference[4, 1:4] = True
     probabilities = np.zeros(reference.shape, dtype=np.float32)
-    probabilities[1, 1:4] = 0.6, 0.75, 0.5
+    probabilities[1, 1:4] = 0.5, 0.75, 1
     probabilities[4, 6] = 0.9
     probabilities[4, 1:4] = 0.4
 
@@ -97,7 +97,7 @@ def test_candidates_are_scored_by_their_highest_probability():
     assert found(probabilities >= 0.5) == Candidates(2, (1.0,), (1.0,))
     assert found(probabilities > 1, probabilities) == found(probabilities > 1) == Candidates(2)
     everything = np.ones_like(reference)
-    assert found(everything, probabilities) == Candidates(2, (), (pytest.approx(0.9),))
+    assert found(everything, probabilities) == Candidates(2, (), (pytest.approx(4.35 / 48),))
 
 
 @given(data=st.data())
@@ -109,10 +109,12 @@ def test_scores_are_those_of_loops_over_cc3d(data):
     matching = match_components(reference, prediction)
     found = candidates(matching, probabilities)
     numbers = cc3d.connected_components(prediction.astype(np.uint8), connectivity=8 if prediction.ndim == 2 else 18)
-    expected = [float(probabilities[numbers == label].max()) for label in range(1, numbers.max() + 1)]
-    assert sorted(found.hits + found.false) == sorted(expected)
-    hits = [float(probabilities[matching.predictions[0] == number].max()) for _, number in matching.pairs]
-    assert sorted(found.hits) == sorted(hits)
+    expected = [float(probabilities[numbers == label].astype(float).mean()) for label in range(1, numbers.max() + 1)]
+    assert sorted(found.hits + found.false) == pytest.approx(sorted(expected), abs=1e-9)
+    hits = [
+        float(probabilities[matching.predictions[0] == number].astype(float).mean()) for _, number in matching.pairs
+    ]
+    assert sorted(found.hits) == pytest.approx(sorted(hits), abs=1e-9)
     lesions = cc3d.connected_components(reference.astype(np.uint8), connectivity=8 if reference.ndim == 2 else 18).max()
     assert found.lesions == lesions
 

@@ -35,7 +35,7 @@ def test_every_combination_is_what_its_name_says(encoder, ablation, schedule):
     assert issubclass(trainer, nnUNetTrainerCIPA)
     assert (trainer.variant, trainer.use_crm, trainer.use_dcim) == (ENCODERS[encoder], *ABLATIONS[ablation])
     assert trainer.epochs == SCHEDULES[schedule]
-    assert trainer.iterations_per_epoch == {"_quick": 10, "_demo": 16}.get(schedule, 250)
+    assert trainer.iterations_per_epoch == {"_quick": 10, "_demo": 20}.get(schedule, 250)
     assert issubclass(trainer, nnUNetTrainer_quick) == (schedule in ("_quick", "_demo"))
     assert issubclass(trainer, nnUNetTrainer_planned) == (schedule == "_planned")
     assert (trainer.initial_lr, trainer.weight_decay) == (1e-3, 1e-2)

@@ -72,7 +72,7 @@ def adopt_raw_dataset(folder: Path, dataset_id: int, name: str, *, overwrite: bo
 def _cases(folder: Path, subset: str) -> list[str]:
     """Case identifiers of a subset, each complete."""
     images, labels = folder / f"images{subset}", folder / f"labels{subset}"
-    cases = sorted(path.name.removesuffix(f"_0000{_ENDING}") for path in images.glob(f"*_0000{_ENDING}"))
+    cases = sorted({path.name[: -len(f"_0000{_ENDING}")] for path in images.glob(f"*_000[01]{_ENDING}")})
     faults = []
     for case in cases:
         files = [images / f"{case}_000{channel}{_ENDING}" for channel in (0, 1)]

@@ -11,7 +11,7 @@ PYTHON ?= python3
 VENV ?= .venv
 DEMO ?=
 
-SOURCES := pyproject.toml setup.py $(wildcard build_backend/*) $(wildcard nnunetv2_cipa/native/*)
+SOURCES := pyproject.toml setup.py $(wildcard build_backend/*.p*) $(wildcard nnunetv2_cipa/native/*.[ch]pp)
 PROJECT := $(VENV)/.nnunetv2_cipa
 TOOLS := $(VENV)/.nnunetv2_cipa-dev
 IN_VENV = . "$(VENV)/bin/activate" &&

@@ -9,7 +9,7 @@ all its patients out to three folds, and trains models on each for equally many 
   CIPA; then the first two again for as long as CIPA's epochs took.
 
 Their validation cases, with SUV > 2.5 and 41 % of the patient's maximum beside, are then compared (`comparison/`) and
-shown (`report.html`). Killed and started again, it goes on; the folds come one after the other, so `--folds 0` compares
+shown (`report.html`). Killed and started again, it resumes; the folds come one after the other, so `--folds 0` compares
 what the first one gave.
 """
 
@@ -153,7 +153,7 @@ def epochs_in_time_of_cipa(
 ) -> list[int]:
     """How many epochs each model can have in the time of CIPA's, by the times of those it has had.
 
-    They are written down, so that a benchmark that goes on keeps them.
+    They are written down, so that a benchmark that resumes keeps them.
     """
     file = workspace.folder / "equal_time.json"
     if not file.exists():
@@ -278,7 +278,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-i", type=Path, required=True, metavar="DATA", help="folder in PCLT20K's layout")
-    parser.add_argument("-o", type=Path, required=True, metavar="FOLDER", help="where to work; started again, go on")
+    parser.add_argument("-o", type=Path, required=True, metavar="FOLDER", help="where to work, and where to resume")
     parser.add_argument("--models", choices=tuple(MODELS), default="ablations", help="default: %(default)s")
     parser.add_argument("--epochs", type=int, default=30, help="of each training (default: %(default)s)")
     parser.add_argument("--iterations", type=int, default=10, help="of each epoch (default: %(default)s)")

@@ -5,10 +5,9 @@ import math
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.files import new_file, new_folder
+from nnunetv2_cipa.files import new_file, new_folder, read_json
 from nnunetv2_cipa.nnunet.folds import SPLITS_FILE
 from nnunetv2_cipa.nnunet.patients import PATIENTS_FILE, doubts, mixing, patient_folds, patients_of
 from nnunetv2_cipa.petct.grids import same_grid
@@ -73,7 +72,7 @@ def adopt_raw_dataset(folder: Path, dataset_id: int, name: str, *, overwrite: bo
 def _cases(folder: Path, subset: str) -> list[str]:
     """Case identifiers of a subset, each complete."""
     images, labels = folder / f"images{subset}", folder / f"labels{subset}"
-    cases = sorted(path.name.removesuffix(f"_0000{_ENDING}") for path in images.glob(f"*_0000{_ENDING}"))
+    cases = sorted({path.name[: -len(f"_0000{_ENDING}")] for path in images.glob(f"*_000[01]{_ENDING}")})
     faults = []
     for case in cases:
         files = [images / f"{case}_000{channel}{_ENDING}" for channel in (0, 1)]
@@ -92,18 +91,13 @@ def _cases(folder: Path, subset: str) -> list[str]:
 
 def _missing(folder: Path) -> list[str]:
     missing = [name for name in ("dataset.json", PATIENTS_FILE, SPLITS_FILE) if not (folder / name).is_file()]
-    if "dataset.json" not in missing and "modalities" not in _dataset_json(folder):
+    if "dataset.json" not in missing and "modalities" not in read_json(folder / "dataset.json"):
         missing.append("modalities in dataset.json")
     return [*missing, *(f"pet{subset}" for subset in ("Tr", "Ts") if _lacks_pet(folder, subset))]
 
 
 def _lacks_pet(folder: Path, subset: str) -> bool:
     return (folder / f"images{subset}").is_dir() and not (folder / f"pet{subset}").is_dir()
-
-
-def _dataset_json(folder: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-    return content
 
 
 def _complete(folder: Path, cases: dict[str, list[str]]) -> list[str]:
@@ -117,7 +111,7 @@ def _complete(folder: Path, cases: dict[str, list[str]]) -> list[str]:
         _write_json(file, patients)
     splits = folder / SPLITS_FILE
     if splits.is_file():
-        mixed = mixing(json.loads(splits.read_text(encoding="utf-8")), patients)
+        mixed = mixing(read_json(splits), patients)
         notes += [
             f"WARNING: fold {fold} of {splits} trains and validates on {', '.join(who)}" for fold, who in mixed.items()
         ]
@@ -143,7 +137,7 @@ def _write_dataset_json(folder: Path, num_training: int) -> None:
         "numTraining": num_training,
         "file_ending": _ENDING,
     }
-    content = _dataset_json(folder) if path.is_file() else made
+    content = read_json(path) if path.is_file() else made
     if "modalities" not in content:
         path.unlink(missing_ok=True)  # it may be a link to the source's, which stays as it is
         _write_json(path, {**content, "modalities": list(MODALITIES), "pet_unit": "SUV"})

@@ -50,7 +50,7 @@ COMMANDS: dict[str, Command] = {
     "wheelhouse": Command(
         "nnunetv2_cipa.wheelhouse.collect", "collect all wheels for a machine without network access"
     ),
-    "evaluate": Command("nnunetv2_cipa.evaluation.evaluate", "measure predictions against label files"),
+    "evaluate": Command("nnunetv2_cipa.evaluation.evaluate", "evaluate predictions against label files"),
     "compare": Command(
         "nnunetv2_cipa.comparison.compare", "set models side by side: measures, differences, costs, training curves"
     ),

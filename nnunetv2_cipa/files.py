@@ -1,13 +1,17 @@
-"""Writing so that nothing half-written is ever left in the place where others look for it; headers of volumes."""
+"""Writing so that nothing half-written is ever left where others look for it; reading of JSON and of medical images."""
 
 import errno
+import gzip
 import io
+import json
+import math
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import SimpleITK as sitk  # noqa: N813
@@ -81,6 +85,42 @@ def write_volume(image: "sitk.Image", file: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
 
 
+def read_volume(file: Path) -> "sitk.Image":
+    """Read a medical image.
+
+    Raises:
+        InputError: ITK cannot read it, or a part of it is missing.
+    """
+    import SimpleITK as sitk  # noqa: N813
+
+    check_complete(file)
+    try:
+        return sitk.ReadImage(str(file))
+    except RuntimeError as error:
+        raise InputError(f"{file} cannot be read: {str(error).strip().splitlines()[-1]}") from error
+
+
+def check_complete(file: Path) -> None:
+    """Refuse a torn NIfTI file: ITK takes what it lacks for 0, without a word. Others are left to their readers.
+
+    Raises:
+        InputError: a part of it is missing or damaged.
+    """
+    try:
+        if file.suffix == ".gz":
+            with gzip.open(file) as stream:
+                while stream.read(2**20):
+                    pass
+        elif file.suffix == ".nii":
+            header = read_volume_header(file)
+            values = math.prod(header.GetSize()) * header.GetNumberOfComponents()
+            start, bits = (float(header.GetMetaData(name)) for name in ("vox_offset", "bitpix"))
+            if file.stat().st_size < start + values * bits / 8:
+                raise EOFError("the file ends before its last voxel")
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{file} cannot be read: {error}") from error
+
+
 def read_volume_header(file: Path) -> "sitk.ImageFileReader":
     """The size, spacing, origin and direction of a medical image, without its values.
 
@@ -109,6 +149,20 @@ def write_checkpoint(content: object, file: Path) -> None:
     in_memory = io.BytesIO()
     torch.save(content, in_memory)
     file.write_bytes(in_memory.getbuffer())
+
+
+def read_json(file: Path) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    """Read a JSON file.
+
+    Raises:
+        InputError: it cannot be read, or is something else.
+    """
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise InputError(f"{file} is not valid JSON: {error}.") from error
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,15 @@ import SimpleITK as sitk  # noqa: N813
 import torch
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.files import new_file, new_folder, read_volume_header, write_checkpoint, write_volume
+from nnunetv2_cipa.files import (
+    new_file,
+    new_folder,
+    read_json,
+    read_volume,
+    read_volume_header,
+    write_checkpoint,
+    write_volume,
+)
 
 
 def test_file_appears_when_complete(tmp_path):
@@ -215,3 +224,53 @@ def test_header_that_cannot_be_read_is_refused(tmp_path):
     (tmp_path / "mask.nii.gz").write_bytes(b"no volume")
     with pytest.raises(InputError, match=r"mask\.nii\.gz cannot be read"):
         read_volume_header(tmp_path / "mask.nii.gz")
+
+
+@pytest.fixture(params=["a.nii.gz", "a.nii"])
+def volume(request, tmp_path):
+    """A file of 480 whole numbers of 16 bits that do not compress, with a slope, so that ITK reads floats."""
+    values = np.random.default_rng(0).integers(-999, 999, (6, 8, 10), dtype=np.int16)
+    file = tmp_path / request.param
+    sitk.WriteImage(sitk.GetImageFromArray(values), str(tmp_path / "plain.nii"))
+    content = bytearray((tmp_path / "plain.nii").read_bytes())
+    content[112:116] = struct.pack("<f", 0.5)
+    (tmp_path / "plain.nii").write_bytes(content)
+    sitk.WriteImage(sitk.ReadImage(str(tmp_path / "plain.nii")), str(file))
+    if file.suffix == ".nii":
+        file.write_bytes(content)
+    return file, values * 0.5
+
+
+def test_whole_volumes_are_read(volume):
+    file, values = volume
+    assert np.array_equal(sitk.GetArrayFromImage(read_volume(file)), values)
+
+
+@pytest.mark.parametrize("missing", [1, 300])
+def test_torn_volumes_are_refused(volume, missing):
+    file, _ = volume
+    os.truncate(file, file.stat().st_size - missing)
+    with pytest.raises(InputError, match=rf"{file.name} cannot be read: .* (end-of-stream|before its last voxel)"):
+        read_volume(file)
+
+
+def test_damaged_and_other_volumes_are_refused(tmp_path):
+    file = tmp_path / "a.nii.gz"
+    sitk.WriteImage(sitk.GetImageFromArray(np.random.default_rng(0).random((6, 8, 10))), str(file))
+    content = bytearray(file.read_bytes())
+    content[2000:2100] = bytes(100)
+    file.write_bytes(content)
+    (tmp_path / "b.nii").write_bytes(b"no volume")
+    for name in ("a.nii.gz", "b.nii", "absent.nii.gz", "absent.mha"):
+        with pytest.raises(InputError, match=f"{name} cannot be read: "):
+            read_volume(tmp_path / name)
+
+
+def test_json_is_read_or_refused(tmp_path):
+    (tmp_path / "a.json").write_text('{"Grad": "°"}', encoding="utf-8")
+    assert read_json(tmp_path / "a.json") == {"Grad": "°"}
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(InputError, match=r"a\.json is not valid JSON: "):
+        read_json(tmp_path / "a.json")
+    with pytest.raises(InputError, match=r"absent\.json cannot be read: No such file"):
+        read_json(tmp_path / "absent.json")

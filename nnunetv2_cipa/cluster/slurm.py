@@ -139,7 +139,7 @@ class SlurmExecutor:
 class StepTask(Checkpointable):
     """One step; SLURM may execute it several times, as it requeues jobs that it has preempted or that ran out of time.
 
-    Being checkpointable, it is requeued by submitit when its time ends. A training then goes on from nnU-Net's latest
+    Being checkpointable, it is requeued by submitit when its time ends. A training then resumes from nnU-Net's latest
     checkpoint, anything else starts anew.
     """
 

@@ -1,6 +1,5 @@
 """Folders of label files: their format, which prediction belongs to which reference, and whose it is."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.files import read_json
 from nnunetv2_cipa.nnunet.patients import find_patients, patients_of
 
 from .label_images import Labels
@@ -129,12 +129,7 @@ def natural_order(identifier: str) -> list[tuple[int, str]]:
 
 
 def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise InputError(f"{file} is not valid JSON: {error}.") from error
+    content = read_json(file)
     if not isinstance(content, dict):
         raise InputError(f"{file} must hold an object, in curly brackets.")
     return content

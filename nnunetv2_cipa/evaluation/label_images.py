@@ -1,6 +1,5 @@
 """Label files, read with nnU-Net's own readers, and turned into the masks that are compared."""
 
-import gzip
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.files import check_complete
 
 from .overlap import Mask
 
@@ -131,9 +131,8 @@ def read_channel(
     Raises:
         InputError: it is unreadable or torn, or has another number of channels.
     """
+    check_complete(file)
     try:
-        if file.suffix == ".gz":
-            _decompress(file)
         values, properties = read()
     except Exception as error:  # each reader raises what its libraries do
         reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
@@ -141,13 +140,6 @@ def read_channel(
     if len(values) != 1:
         raise InputError(f"{file} has {len(values)} channels: one is expected in each file.")
     return values[0], properties
-
-
-def _decompress(file: Path) -> None:
-    """Make sure that a file is complete: SimpleITK takes what a torn .nii.gz lacks for background, without a word."""
-    with gzip.open(file) as stream:
-        while stream.read(2**20):
-            pass
 
 
 def _label_image(values: NDArray[np.float32], properties: dict[str, Any]) -> LabelImage:

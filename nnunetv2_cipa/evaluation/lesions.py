@@ -6,7 +6,7 @@ import numpy as np
 
 from nnunetv2_cipa.quantities.masks import components
 
-from .overlap import Counts, Mask, dice
+from .overlap import Counts, Mask
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,6 @@ class Lesions(Counts):
     false: int = 0
     missed_pixels: int = 0
     false_pixels: int = 0
-
-    @property
-    def f1(self) -> float:
-        """2 detected / (2 detected + missed + false), as in ISLES'22; NaN where there is no component at all."""
-        return dice(self.detected, self.missed, self.false)
 
 
 def lesions(reference: Mask, prediction: Mask) -> Lesions:

@@ -85,21 +85,6 @@ class Overlap(Counts):
         return iou(self.true_positives, self.false_positives, self.false_negatives)
 
     @property
-    def sensitivity(self) -> float:
-        """TP / (TP + FN), also called recall; NaN where the reference is empty."""
-        return share(self.true_positives, self.false_negatives)
-
-    @property
-    def specificity(self) -> float:
-        """TN / (TN + FP); NaN where the reference fills the image."""
-        return share(self.true_negatives, self.false_positives)
-
-    @property
-    def precision(self) -> float:
-        """TP / (TP + FP), also called positive predictive value; NaN where the prediction is empty."""
-        return share(self.true_positives, self.false_positives)
-
-    @property
     def balanced_accuracy(self) -> float:
         """As `balanced_accuracy` has it."""
         return balanced_accuracy(self.true_positives, self.false_positives, self.false_negatives, self.true_negatives)

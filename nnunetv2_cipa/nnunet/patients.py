@@ -5,12 +5,11 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.files import new_file
+from nnunetv2_cipa.files import new_file, read_json
 
 from .folds import NUM_FOLDS, Folds
 from .patient_names import dataset_name, lettered_patients, patients_by_name
@@ -33,7 +32,7 @@ def read_patients(file: Path) -> dict[str, str]:
     Raises:
         InputError: it is not there, or is something else.
     """
-    content = _read_json(file)
+    content = read_json(file)
     if not isinstance(content, dict):
         raise InputError(f'{file} must give each case identifier its patient, as in {{"case_1": "Ada"}}.')
     nameless = [case for case, patient in content.items() if not isinstance(patient, str) or not patient]
@@ -80,7 +79,7 @@ def find_patients(folder: Path) -> Path | None:
 
 def _planned_dataset(plans: Path) -> str | None:
     """The dataset of the plans that nnU-Net puts beside predictions."""
-    content = _read_json(plans) if plans.is_file() else None
+    content = read_json(plans) if plans.is_file() else None
     name = content.get("dataset_name") if isinstance(content, dict) else None
     return name if isinstance(name, str) else None
 
@@ -171,15 +170,6 @@ def mixing(folds: Folds, patients: Mapping[str, str]) -> dict[int, list[str]]:
         if both := train & val:
             mixed[number] = sorted(both)
     return mixed
-
-
-def _read_json(file: Path) -> Any:  # noqa: ANN401 - whatever JSON can hold
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise InputError(f"{file} is no JSON file: {error}.") from error
 
 
 def _listed(names: Iterable[str], most: int = 5) -> str:

@@ -2,13 +2,13 @@
 
 import contextlib
 import io
-import json
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.files import read_json
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class RawDataset:
 
     def training_files(self) -> dict[str, tuple[list[Path], Path]]:
         """Images, one a channel, and label of each training case: of imagesTr and labelsTr, or as dataset.json says."""
-        content = _read(self.folder)
+        content = read_json(self.folder / "dataset.json")
         if "dataset" in content:
             from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 
@@ -94,7 +94,7 @@ class RawDataset:
         from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
 
         with contextlib.redirect_stdout(io.StringIO()):  # it tells what it has chosen
-            reader: type[Any] = determine_reader_writer_from_dataset_json(_read(self.folder), None)
+            reader: type[Any] = determine_reader_writer_from_dataset_json(read_json(self.folder / "dataset.json"), None)
         return reader
 
 
@@ -104,7 +104,7 @@ def read_raw_dataset(folder: Path) -> RawDataset:
     Raises:
         InputError: it is not there, or is none of nnU-Net v2.
     """
-    content = _read(folder)
+    content = read_json(folder / "dataset.json")
     try:
         labels = {name: value if isinstance(value, list) else [value] for name, value in content["labels"].items()}
         known = [int(value) for name, values in labels.items() if name != "ignore" for value in values]
@@ -112,14 +112,3 @@ def read_raw_dataset(folder: Path) -> RawDataset:
         return RawDataset(folder, str(content["file_ending"]), len(content["channel_names"]), foreground)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{folder / 'dataset.json'} is none of nnU-Net v2's: look at {error}.") from error
-
-
-def _read(folder: Path) -> dict[str, Any]:
-    file = folder / "dataset.json"
-    try:
-        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise InputError(f"{file} is no JSON file: {error}.") from error
-    return content

@@ -6,7 +6,7 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.files import read_volume_header
+from nnunetv2_cipa.files import read_volume, read_volume_header
 
 from .grids import same_grid
 
@@ -18,12 +18,9 @@ def read_nifti(path: Path) -> sitk.Image:
     """A volume of three dimensions.
 
     Raises:
-        InputError: it cannot be read or has other dimensions.
+        InputError: it cannot be read, is torn or has other dimensions.
     """
-    try:
-        image = sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        raise InputError(f"{path} cannot be read: {str(error).strip().splitlines()[-1]}") from error
+    image = read_volume(path)
     if image.GetDimension() == 4 and image.GetSize()[3] == 1:
         image = image[:, :, :, 0]
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:

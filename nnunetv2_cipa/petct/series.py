@@ -30,11 +30,9 @@ class Series:
 
     Attributes:
         headers: one for each slice.
-        copies: files that hold a slice another file holds too; they are passed over.
     """
 
     headers: tuple[Header, ...]
-    copies: int = 0
 
     def __getitem__(self, keyword: str) -> Any:  # noqa: ANN401 - whatever the attribute holds
         """An attribute of the first slice; None if it is missing."""
@@ -194,7 +192,7 @@ def _sorted(group: list[Header]) -> Series:
     first = Series(tuple(single.values()))
     along = first.positions @ first.axes[2]
     order = np.argsort(along, kind="stable")
-    return Series(tuple(first.headers[index] for index in order), copies=len(group) - len(single))
+    return Series(tuple(first.headers[index] for index in order))
 
 
 def _place(series: Series, index: int) -> str:

@@ -14,7 +14,7 @@ class TrainingStep(Step):
     """A training of one fold; its output is the fold's folder."""
 
     def prepare(self) -> None:
-        """Make place, and leave only what nnU-Net can go on from.
+        """Make place, and leave only what nnU-Net can resume from.
 
         What was being written when an earlier attempt was killed is removed. Checkpoints that are not whole are set
         aside, so that nnU-Net takes the one before.

@@ -18,11 +18,6 @@ def bias(reference: Numbers, prediction: Numbers) -> Numbers:
     return np.mean(prediction - reference, axis=-1)
 
 
-def absolute_error(reference: Numbers, prediction: Numbers) -> Numbers:
-    """Mean of the differences between prediction and reference, without their signs."""
-    return np.mean(np.abs(prediction - reference), axis=-1)
-
-
 def lower_limit(reference: Numbers, prediction: Numbers) -> Numbers:
     """Lower limit of agreement, bias - 1.96 SD of the differences (Bland and Altman 1986); NaN for one patient."""
     return bias(reference, prediction) - _NORMAL * _deviation(prediction - reference)

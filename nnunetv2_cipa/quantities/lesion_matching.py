@@ -1,6 +1,5 @@
 """Lesions of a reference and of a prediction, matched one to one by how much they overlap."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -47,21 +46,6 @@ class MatchedLesions:
         """Number of the prediction's lesions without a partner."""
         return len(self.false)
 
-    @property
-    def f1(self) -> float:
-        """2 detected / (2 detected + missed + false); NaN where there is no lesion at all."""
-        return _ratio(2 * len(self.detected), 2 * len(self.detected) + len(self.missed) + len(self.false))
-
-    @property
-    def sensitivity(self) -> float:
-        """Detected / (detected + missed); NaN where the reference has no lesion."""
-        return _ratio(len(self.detected), len(self.detected) + len(self.missed))
-
-    @property
-    def precision(self) -> float:
-        """Detected / (detected + false); NaN where the prediction has no lesion."""
-        return _ratio(len(self.detected), len(self.detected) + len(self.false))
-
     def by_size(self, limits: Sequence[float]) -> list["MatchedLesions"]:
         """Split the lesions into classes of size: below the first limit, from it to below the second, and so on."""
         classes = range(len(limits) + 1)
@@ -104,25 +88,16 @@ class Matching(NamedTuple):
         )
 
 
-def match_lesions(
-    reference: Mask, prediction: Mask, *, minimum_iou: float = MINIMUM_IOU, pixel_size: float = 1.0
-) -> MatchedLesions:
-    """Match the components of two masks of the same shape, `(H, W)` or `(D, H, W)`, one to one.
+def match_components(reference: Mask, prediction: Mask, *, minimum_iou: float = MINIMUM_IOU) -> Matching:
+    """Number the components of two masks of the same shape, `(H, W)` or `(D, H, W)`, and match them one to one.
+
+    Of all ways to pair components that overlap enough, it is the one with the largest sum of overlaps (Hungarian
+    algorithm), so that a component has at most one partner.
 
     Args:
         reference: The true mask.
         prediction: The one to be judged.
         minimum_iou: Overlap (intersection over union) of two components from which they match.
-        pixel_size: Area or volume of a pixel, in whose unit the lesions' sizes are.
-    """
-    return match_components(reference, prediction, minimum_iou=minimum_iou).lesions(pixel_size)
-
-
-def match_components(reference: Mask, prediction: Mask, *, minimum_iou: float = MINIMUM_IOU) -> Matching:
-    """Number the components of two masks, and find the partners among them.
-
-    Of all ways to pair components that overlap enough, it is the one with the largest sum of overlaps (Hungarian
-    algorithm), so that a component has at most one partner.
     """
     references, predictions = components(reference), components(prediction)
     first, second = _sizes(*references), _sizes(*predictions)
@@ -142,7 +117,3 @@ def match_components(reference: Mask, prediction: Mask, *, minimum_iou: float = 
 def _sizes(numbers: Components, number: int) -> NDArray[np.int64]:
     """Pixels of each component."""
     return np.bincount(numbers[numbers > 0], minlength=number + 1)[1:]
-
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole else math.nan

@@ -1,11 +1,11 @@
 """Folders of masks and of PET volumes: which belong together."""
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.files import read_json
 from nnunetv2_cipa.training.modalities import channel_order
 
 ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".gipl")
@@ -85,7 +85,8 @@ def _pet_channel(pets: Path, masks: Path) -> int:
             f"{pets} has several channels of a case (_0000, _0001), and no dataset.json beside it says which is the "
             "PET. Give a folder of PET volumes that are named as the masks."
         )
+    content = read_json(file)
     try:
-        return channel_order(json.loads(file.read_text(encoding="utf-8")))[1]
+        return channel_order(content)[1]
     except ValueError as error:
         raise InputError(f"{file} does not say which channel is the PET: {error}") from error

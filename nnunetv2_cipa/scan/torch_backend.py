@@ -126,10 +126,14 @@ class Steps(NamedTuple):
 
 
 def make_plan(sizes: ScanSizes, device: torch.device) -> Plan:
-    """Plan a scan for a device."""
+    """Plan a scan for a device.
+
+    The rows divide the batch: a rest of fewer rows would be cut into other segments than those before it.
+    """
     width = sizes.groups * sizes.channels * sizes.states
     segment, busy = (CPU_SEGMENT, CPU_BUSY) if device.type == "cpu" else (GPU_SEGMENT, GPU_BUSY)
-    rows = max(1, min(sizes.batch, max(busy // width, segment // (width * sizes.length))))
+    most = max(1, min(sizes.batch, max(busy // width, segment // (width * sizes.length))))
+    rows = next(number for number in range(most, 0, -1) if sizes.batch % number == 0)
     positions = min(sizes.length, max(MINIMUM_STEPS, segment // (width * rows)))
     chunks = max(1, min(busy // (width * rows), math.isqrt(positions)))
     return Plan(rows, chunks, positions // chunks)

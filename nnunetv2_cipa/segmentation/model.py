@@ -1,6 +1,5 @@
 """A trained model of nnU-Net's that takes CT in HU and PET in SUV, loaded by nnU-Net's own predictor."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import torch
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.files import read_json
 from nnunetv2_cipa.nnunet.plans import DIVISION_BY_255
 from nnunetv2_cipa.training.modalities import channel_order
 
@@ -81,7 +81,7 @@ def _dataset_json(folder: Path) -> dict[str, Any]:
             f"{folder} has no {' and no '.join(missing)}: it is no model folder of nnU-Net's. Give the one that holds "
             "fold_0, in nnUNet_results."
         )
-    content: dict[str, Any] = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+    content: dict[str, Any] = read_json(folder / "dataset.json")
     return content
 
 

@@ -37,7 +37,7 @@ class StoppedBySignal(SystemExit):
 
 
 class TimeIsUp(SystemExit):
-    """The deadline came before the end; the exit code is 75: another attempt goes on."""
+    """The deadline came before the end; the exit code is 75: another attempt resumes."""
 
 
 def _nothing(step: Step, undone: Sequence[Step]) -> Mapping[str, str]:
@@ -190,7 +190,7 @@ class Runner:
             else:
                 del work.undone[name]
         if self._deadline is not None and time.time() > self._deadline and work.running:
-            print(f"Time is up during {', '.join(work.running)}. Start the same again to go on.", file=sys.stderr)
+            print(f"Time is up during {', '.join(work.running)}. Start the same again to resume.", file=sys.stderr)
             raise TimeIsUp(TRY_AGAIN)
 
     def _end(self, running: _Running, result: Result, code: int | None) -> None:
@@ -226,7 +226,7 @@ def _fault(running: _Running, code: int, missing: Sequence[Path]) -> str:
     if (free := shutil.disk_usage(log.parent).free) < LITTLE_SPACE:
         reason += f", and only {free / 1e6:.0f} MB are free on the disk"
     last = last_lines(log.read_text(encoding="utf-8", errors="replace"), LAST_LINES)
-    return f"step {name} {reason}. Start the same again to go on from there. The end of {log}:\n{last}"
+    return f"step {name} {reason}. Start the same again to resume from there. The end of {log}:\n{last}"
 
 
 @contextlib.contextmanager
@@ -236,7 +236,7 @@ def _signals_raise() -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         for other in (signal.SIGTERM, signal.SIGINT):
             signal.signal(other, signal.SIG_IGN)
-        print(f"\nStopped by {signal.Signals(number).name}. Start the same again to go on.", file=sys.stderr)
+        print(f"\nStopped by {signal.Signals(number).name}. Start the same again to resume.", file=sys.stderr)
         raise StoppedBySignal(128 + number)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}

@@ -15,7 +15,7 @@ class Writing(enum.Enum):
     ANEW: in its place; what an earlier attempt has left there is removed before.
     BESIDE: elsewhere, as the arguments that name it are replaced; it is moved when the command has succeeded.
     REPLACED: the command itself leaves what is there until it has something complete to put in its place.
-    RESUMED: in its place, going on from what an interrupted attempt with the same inputs has left.
+    RESUMED: in its place, resuming from what an interrupted attempt with the same inputs has left.
     """
 
     ANEW = enum.auto()

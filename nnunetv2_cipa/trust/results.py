@@ -1,7 +1,5 @@
 """An ensemble's trust as files: which cases to look at first, and where there are references, whether that is right."""
 
-import csv
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,18 +51,9 @@ def content(
     return found
 
 
-def write_json(file: Path, found: dict[str, Any]) -> None:
-    """Write `content`."""
-    file.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def write_csv(file: Path, cases: Sequence[TrustedCase]) -> None:
-    """Write a line for each case, the least trusted first; undefined values are empty."""
-    rows = [_flat(_of_case(case)) for case in least_trusted_first(cases)]
-    with file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+def rows(cases: Sequence[TrustedCase]) -> list[dict[str, Any]]:
+    """A line of the table for each case, the least trusted first; undefined values are None."""
+    return [_flat(_of_case(case)) for case in least_trusted_first(cases)]
 
 
 def _of_case(case: TrustedCase) -> dict[str, Any]:

@@ -6,13 +6,15 @@ from functools import partial
 from pathlib import Path
 
 from nnunetv2_cipa.arguments import add_processes_argument
+from nnunetv2_cipa.evaluation.evaluation import write_csv
+from nnunetv2_cipa.evaluation.json_files import write_json
 from nnunetv2_cipa.files import new_folder
 from nnunetv2_cipa.processes import for_each
 
 from .calibrate import read_temperature
 from .members import Members, find_members
 from .reference import References, find_references
-from .results import content, curve_of, least_trusted_first, write_csv, write_json
+from .results import content, curve_of, least_trusted_first, rows
 from .trusted_case import TrustedCase, highest_entropy, read_case
 
 _SHOWN = 10
@@ -59,11 +61,12 @@ def run(arguments: Namespace) -> None:
             probabilities=folder / "probabilities" if arguments.save_probabilities else None,
             num_processes=arguments.np,
         )
-        write_csv(folder / "trust.csv", found)
+        write_csv(folder / "trust.csv", rows(found))
         highest = highest_entropy(members.classes)
         write_json(
             folder / "trust.json",
             content(found, members=arguments.i, temperature=temperature, highest_entropy=highest),
+            indent=1,
         )
     print(f"\n{summary(found)}\n\n{arguments.o}")
 

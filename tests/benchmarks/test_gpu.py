@@ -92,6 +92,7 @@ def test_no_training_without_nnunetv2(gpu, monkeypatch):
     assert gpu.training(CPU, 64) == []
 
 
+@pytest.mark.slow
 def test_what_it_needs_is_importable_without_nnunetv2():
     import subprocess
 

@@ -59,7 +59,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in DISTRIBUTED.split():
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.so", "_build"))
+            ignored = shutil.ignore_patterns("__pycache__", "*.so", "_build")
+            shutil.copytree(source, folder / name, symlinks=True, ignore=ignored)
         else:
             shutil.copy(source, folder / name)
     return folder

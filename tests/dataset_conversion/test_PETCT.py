@@ -90,6 +90,7 @@ def test_nifti_studies_become_a_dataset(nifti_studies, raw):
     assert not [path for path in raw.iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.slow
 def test_nnunet_finds_nothing_wrong_with_it(nifti_studies, raw):
     from nnunetv2.experiment_planning.verify_dataset_integrity import verify_dataset_integrity
 
@@ -97,6 +98,7 @@ def test_nnunet_finds_nothing_wrong_with_it(nifti_studies, raw):
     verify_dataset_integrity(str(raw / "Dataset606_PETCT"), num_processes=1)
 
 
+@pytest.mark.slow
 def test_dicom_studies_become_the_same_suv(dicom_studies, raw):
     assert convert(dicom_studies) == 0
     dataset = raw / "Dataset606_PETCT"

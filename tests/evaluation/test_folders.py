@@ -113,7 +113,7 @@ def test_volume_and_its_slices_agree_in_the_protocol(tmp_path, write, labels):
         assert of_volume.overlap == of_slices.overlap
 
 
-@pytest.mark.parametrize("num_processes", [1, 2])
+@pytest.mark.parametrize("num_processes", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_every_unfit_file_is_named(tmp_path, write, num_processes):
     for number in range(5):
         for folder in ("ref", "pred"):

@@ -1,7 +1,5 @@
 """Connected components, against a plain loop over cc3d's, as autoPET's evaluation uses them."""
 
-import math
-
 import cc3d
 import numpy as np
 from hypothesis import given, settings
@@ -34,7 +32,6 @@ def test_by_hand():
     prediction = np.array([[0, 0, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0], [0, 0, 0, 1, 1, 1]], dtype=bool)
     found = lesions(reference, prediction)
     assert found == Lesions(detected=1, missed=1, false=1, missed_pixels=2, false_pixels=3)
-    assert found.f1 == 0.5
     assert (found + found).missed_pixels == 4
 
 
@@ -43,9 +40,3 @@ def test_voxels_that_share_a_corner_only_are_two_lesions():
     mask[0, 0, 0] = mask[1, 1, 1] = True
     assert lesions(mask, mask).detected == 2
     assert lesions(mask[0] | mask[1], mask[0] | mask[1]).detected == 1
-
-
-def test_f1_is_undefined_without_any_lesion_and_0_where_there_is_one_only_on_one_side():
-    empty, full = np.zeros((3, 3), dtype=bool), np.ones((3, 3), dtype=bool)
-    assert math.isnan(lesions(empty, empty).f1)
-    assert lesions(empty, full).f1 == lesions(full, empty).f1 == 0

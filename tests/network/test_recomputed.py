@@ -93,6 +93,7 @@ class TestRepeating:
         assert not y.requires_grad
 
 
+@pytest.mark.slow
 def test_fused_layers_train_as_pytorchs_do():
     """Gradients of a step by the fused layers, beside those of the same step by PyTorch's operators."""
     torch.manual_seed(0)

@@ -25,7 +25,7 @@ def slices_of(counts):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "is no JSON file"),
+        ("{", "is not valid JSON"),
         ("[]", "must give each case identifier its patient"),
         ('{"case_1": 7, "case_2": "Ada"}', "It does not for case_1"),
         ('{"case_1": ""}', "It does not for case_1"),

@@ -63,7 +63,7 @@ def test_unreadable_things_are_named(folder):
     with pytest.raises(InputError, match=r"dataset\.json cannot be read"):
         read_raw_dataset(folder)
     (folder / "dataset.json").write_text("{")
-    with pytest.raises(InputError, match="is no JSON file"):
+    with pytest.raises(InputError, match="is not valid JSON"):
         read_raw_dataset(folder)
     (folder / "dataset.json").write_text("{}")
     with pytest.raises(InputError, match="none of nnU-Net v2's"):

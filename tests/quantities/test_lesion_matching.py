@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from nnunetv2_cipa.quantities.lesion_matching import MatchedLesions, match_components, match_lesions
+from nnunetv2_cipa.quantities.lesion_matching import MatchedLesions, match_components
 
 
 def separate(mask):
@@ -45,7 +45,7 @@ def test_no_other_assignment_has_a_larger_sum_of_overlaps(data, minimum):
     assert all(value >= minimum for value in found)
     assert len(set(matching.pairs[:, 0])) == len(set(matching.pairs[:, 1])) == len(found)
     assert sum(found) == pytest.approx(best)
-    counts = match_lesions(reference, prediction, minimum_iou=minimum)
+    counts = matching.lesions()
     assert len(counts.detected) == len(found)
     assert len(counts.detected) + len(counts.missed) == len(references)
     assert len(counts.detected) + len(counts.false) == len(predictions)
@@ -55,6 +55,10 @@ def row(text):
     return np.array([[int(letter) for letter in text]], dtype=bool)
 
 
+def match_lesions(reference, prediction):
+    return match_components(reference, prediction).lesions()
+
+
 def test_one_prediction_over_two_lesions_detects_one_of_them():
     reference, prediction = row("1111011"), row("1111111")
     assert match_lesions(reference, prediction) == MatchedLesions(detected=(4,), missed=(2,), false=())
@@ -62,7 +66,7 @@ def test_one_prediction_over_two_lesions_detects_one_of_them():
 
 def test_two_predictions_in_one_lesion_are_a_hit_and_a_false_one():
     reference, prediction = row("1111111"), row("1111011")
-    assert match_lesions(reference, prediction, pixel_size=0.5) == MatchedLesions((3.5,), (), (1.0,))
+    assert match_components(reference, prediction).lesions(pixel_size=0.5) == MatchedLesions((3.5,), (), (1.0,))
 
 
 def test_overlap_of_exactly_a_tenth_matches():
@@ -73,20 +77,15 @@ def test_overlap_of_exactly_a_tenth_matches():
 
 def test_touching_alone_is_not_enough():
     reference, prediction = row("1" * 11 + "0" * 11), row("0" * 10 + "1" * 12)
-    found = match_lesions(reference, prediction)
-    assert (found.f1, found.sensitivity, found.precision) == (0, 0, 0)
+    assert match_lesions(reference, prediction) == MatchedLesions((), (11,), (12,))
 
 
-def test_counts_add_up_and_are_undefined_without_lesions():
+def test_counts_add_up():
     empty, full = row("0000"), row("1101")
-    nothing = match_lesions(empty, empty)
-    assert nothing == MatchedLesions()
-    assert all(math.isnan(value) for value in (nothing.f1, nothing.sensitivity, nothing.precision))
+    assert match_lesions(empty, empty) == MatchedLesions()
     together = match_lesions(full, full) + match_lesions(full, empty) + match_lesions(empty, full)
     assert together == MatchedLesions((2, 1), (2, 1), (2, 1))
-    assert together.f1 == together.sensitivity == together.precision == 0.5
-    assert math.isnan(match_lesions(full, empty).precision)
-    assert math.isnan(match_lesions(empty, full).sensitivity)
+    assert (together.num_detected, together.num_missed, together.num_false) == (2, 2, 2)
 
 
 @given(

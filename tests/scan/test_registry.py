@@ -86,7 +86,7 @@ class TestDescription:
         assert registry.describe_choice(CPU) == "selective scan: native"
 
     def test_warns_of_plain_pytorch_on_a_gpu_and_says_why(self, monkeypatch):
-        for backend in registry.BACKENDS[:3]:
+        for backend in registry.BACKENDS[:-1]:
             monkeypatch.setattr(backend, "unavailable_reason", lambda name=backend.name: f"No {name}. Get it.")
         text = registry.describe_choice(CUDA)
         assert text.startswith("selective scan: torch. WARNING: ")

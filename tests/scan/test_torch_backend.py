@@ -53,6 +53,7 @@ class TestPieces:
         busy=st.integers(1, 200),
     )
     @example(batch=3, groups=1, channels=1, length=37, states=1, segment=20, busy=10)
+    @example(batch=3, groups=1, channels=2, length=3, states=3, segment=12, busy=12)
     def test_any_cut(
         self,
         reference_scan,

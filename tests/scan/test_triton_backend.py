@@ -251,6 +251,7 @@ class TestAvailability:
         assert BACKEND.by_name_only(torch.device("cpu"))
         assert not BACKEND.by_name_only(torch.device("cuda"))
 
+    @pytest.mark.slow
     def test_triton_is_not_imported_with_the_package(self):
         code = "import sys, nnunetv2_cipa.scan; assert 'nnunetv2_cipa.scan.triton_kernels' not in sys.modules"
         subprocess.run([sys.executable, "-c", code], check=True)

@@ -224,7 +224,7 @@ def test_signals_end_run_and_step_and_are_written_down(started, new_runner, numb
     run.send_signal(number)
     _, errors = run.communicate(timeout=20)
     assert run.returncode == 128 + number
-    assert f"Stopped by {number.name}. Start the same again to go on." in errors
+    assert f"Stopped by {number.name}. Start the same again to resume." in errors
     assert not step.is_running()
     assert [entry.get("result") for entry in new_runner().ledger.entries()] == [None, "stopped"]
 

@@ -1,8 +1,6 @@
 """The command, as it is called."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -13,14 +11,11 @@ def submission(*words):
     return cli.main(["submission", *map(str, words)])
 
 
-def test_command_writes_a_csv_in_the_samples_order(predictions, tmp_path):
+def test_command_writes_a_csv_in_the_samples_order(predictions, tmp_path, capsys):
     (tmp_path / "sample.csv").write_text("ImageId,EncodedPixels\nb_9,\na_1,\nb_10,\n")
-    command = [sys.executable, "-m", "nnunetv2_cipa.cli", "submission", "-i", predictions, "-o", tmp_path / "s.csv"]
-    done = subprocess.run(
-        [*command, "--sample", tmp_path / "sample.csv", "--empty", "-1"], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert "3 predictions" in done.stdout
+    words = ("-i", predictions, "-o", tmp_path / "s.csv", "--sample", tmp_path / "sample.csv", "--empty", "-1")
+    assert submission(*words) == 0
+    assert "3 predictions" in capsys.readouterr().out
     lines = (tmp_path / "s.csv").read_text().splitlines()
     assert [line.partition(",")[0] for line in lines] == ["ImageId", "b_9", "a_1", "b_10"]
     assert lines[2] == "a_1,-1"

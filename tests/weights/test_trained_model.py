@@ -26,6 +26,7 @@ def save(tmp_path):
     return save
 
 
+@pytest.mark.slow
 def test_plans_tell_the_patch_size(save, blank_network):
     path = save(blank_network((64, 96), 3, variant="small").state_dict(), (64, 96))
     for given in (path, path.parent):

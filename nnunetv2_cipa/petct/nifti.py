@@ -6,7 +6,7 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.files import read_volume_header
+from nnunetv2_cipa.files import check_compressed, read_volume_header
 
 from .grids import same_grid
 
@@ -18,8 +18,9 @@ def read_nifti(path: Path) -> sitk.Image:
     """A volume of three dimensions.
 
     Raises:
-        InputError: it cannot be read or has other dimensions.
+        InputError: it cannot be read, is torn or has other dimensions.
     """
+    check_compressed(path)
     try:
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:

@@ -1,12 +1,12 @@
 """PET volumes and masks: read from files, and refused where quantities of them would mean nothing."""
 
-import gzip
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.files import check_compressed
 
 HIGHEST_SUV = 100
 """What no more than a thousandth of a PET's voxels exceeds, if they are SUV."""
@@ -22,13 +22,11 @@ def read_volume(file: Path) -> sitk.Image:
     """
     if not file.is_file():
         raise InputError(f"{file} does not exist.")
+    check_compressed(file)
     try:
-        if file.suffix == ".gz":
-            _decompress(file)
         image = sitk.ReadImage(str(file))
-    except (RuntimeError, OSError, EOFError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
-        raise InputError(f"{file} cannot be read: {reason}") from error
+    except RuntimeError as error:
+        raise InputError(f"{file} cannot be read: {str(error).strip().splitlines()[-1]}") from error
     return image[:, :, :, 0] if image.GetDimension() == 4 and image.GetSize()[3] == 1 else image
 
 
@@ -86,10 +84,3 @@ def _check_volume(image: sitk.Image, name: str) -> None:
         raise InputError(
             f"The {name} has {image.GetDimension()} dimensions: quantities need volumes, with three. A slice has no ml."
         )
-
-
-def _decompress(file: Path) -> None:
-    """Make sure that a file is complete: SimpleITK takes what a torn .nii.gz lacks for background, without a word."""
-    with gzip.open(file) as stream:
-        while stream.read(2**20):
-            pass

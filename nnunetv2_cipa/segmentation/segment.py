@@ -49,6 +49,10 @@ class Task:
     grid: GridChoice = "ct"
     time_limit: float | None = None
 
+    def made_by(self) -> dict[str, Any]:
+        """What a segmentation depends on, beside the study."""
+        return {"model": str(self.model.checkpoint), "folds": list(self.model.folds), "grid": self.grid}
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
@@ -109,10 +113,10 @@ def segment_studies(
     single = len(cases) == 1 and not faults
     for case in cases:
         target = folder if single else folder / case.name
-        if not single and not overwrite and (target / RECORD).is_file():
-            print(f"{case.name}: done before, {target}")
-            continue
         try:
+            if not single and not overwrite and _is_done(target, task):
+                print(f"{case.name}: done before, {target}")
+                continue
             segment_study(case, target, task, overwrite=overwrite)
         except FAULTS as error:
             if single:
@@ -121,6 +125,21 @@ def segment_studies(
             faults.append(f"{case.name}: {odd}{error}")
     if faults:
         raise InputError("\n    ".join([f"{len(faults)} of {len(cases) + len(refused)} studies failed:", *faults]))
+
+
+def _is_done(folder: Path, task: Task) -> bool:
+    """Whether a study has been segmented before.
+
+    Raises:
+        InputError: by another model, other folds or on another grid.
+    """
+    file = folder / RECORD
+    if not file.is_file():
+        return False
+    before, now = json.loads(file.read_text(encoding="utf-8")).get("made_by"), task.made_by()
+    if before != now:
+        raise InputError(f"{folder} was made by {before}, not {now}. Choose another -o, or pass --overwrite.")
+    return True
 
 
 def segment_study(case: StudyCase, folder: Path, task: Task, *, overwrite: bool = False) -> None:
@@ -158,6 +177,7 @@ def segment_study(case: StudyCase, folder: Path, task: Task, *, overwrite: bool 
         record = {
             **volumes.record,
             "model": task.model.name,
+            "made_by": task.made_by(),
             "folds": task.model.folds[: prediction.effort.folds],
             "effort": str(prediction.effort),
             "seconds": time.perf_counter() - started,

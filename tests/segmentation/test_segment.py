@@ -113,6 +113,19 @@ def test_folder_of_studies_resumes_and_lists_failures(nifti, model_folder, tmp_p
     assert (out / "0001" / "segmentation.nii.gz").stat().st_mtime_ns == before
 
 
+def test_results_of_another_model_or_grid_are_not_taken_for_done(nifti, model_folder, tmp_path, capsys):
+    out, model = tmp_path / "out", model_folder(thresholds=(4.0, 5.0))
+    assert segment("-i", nifti, "-m", model, "-o", out, "-f", 0) == 0
+    before = (out / "0001" / "quantities.json").read_text()
+    for other in (("-m", model_folder(), "-f", 0), ("-m", model), ("-m", model, "-f", 0, "--grid", "pet")):
+        capsys.readouterr()
+        assert segment("-i", nifti, *other, "-o", out) == 1
+        assert "0001 was made by" in capsys.readouterr().err
+    assert (out / "0001" / "quantities.json").read_text() == before
+    assert segment("-i", nifti, "-m", model, "-o", out, "--overwrite") == 0
+    assert (out / "0001" / "quantities.json").read_text() != before
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [

@@ -1,11 +1,9 @@
 """Writing so that nothing half-written is ever left in the place where others look for it; headers of volumes."""
 
 import errno
-import gzip
 import io
 import os
 import tempfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,22 +96,6 @@ def read_volume_header(file: Path) -> "sitk.ImageFileReader":
     except RuntimeError as error:
         raise InputError(f"{file} cannot be read: {str(error).strip().splitlines()[-1]}") from error
     return reader
-
-
-def check_compressed(file: Path) -> None:
-    """Make sure that a .gz file is complete: ITK takes what a torn .nii.gz lacks for zeros, without a word.
-
-    Raises:
-        InputError: it is torn or damaged.
-    """
-    if file.suffix != ".gz":
-        return
-    try:
-        with gzip.open(file) as stream:
-            while stream.read(2**20):
-                pass
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{file} cannot be read: {error}") from error
 
 
 def write_checkpoint(content: object, file: Path) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.files import check_compressed, read_volume_header
+from nnunetv2_cipa.files import read_volume_header
+from nnunetv2_cipa.nifti_values import check_values
 
 from .grids import same_grid
 
@@ -20,7 +21,7 @@ def read_nifti(path: Path) -> sitk.Image:
     Raises:
         InputError: it cannot be read, is torn or has other dimensions.
     """
-    check_compressed(path)
+    check_values(path)
     try:
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:

@@ -6,7 +6,7 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.files import check_compressed
+from nnunetv2_cipa.nifti_values import check_values
 
 HIGHEST_SUV = 100
 """What no more than a thousandth of a PET's voxels exceeds, if they are SUV."""
@@ -22,7 +22,7 @@ def read_volume(file: Path) -> sitk.Image:
     """
     if not file.is_file():
         raise InputError(f"{file} does not exist.")
-    check_compressed(file)
+    check_values(file)
     try:
         image = sitk.ReadImage(str(file))
     except RuntimeError as error:

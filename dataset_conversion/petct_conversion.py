@@ -20,7 +20,7 @@ from .converters import CaseCounts
 from .petct_case import Outcome, Place, choose_case, write_case
 from .petct_dataset import write_dataset_files
 from .petct_layouts import LAYOUTS, Found, Options, find_studies
-from .petct_overview import described, refusals, write_studies_csv
+from .petct_overview import described, refusals, write_identities, write_studies_csv
 from .petct_raw_dataset import count_raw_dataset, is_raw_dataset
 from .raw_dataset import new_dataset_folder, outdated_splits
 
@@ -135,6 +135,10 @@ def convert_petct(
     write_studies_csv(staging / "studies.csv", outcomes)
     (staging / "settings.json").unlink()
     _replace(target, staging)
+    if options.anonymous:
+        identities = target.with_name(f"identities_{target.name}.csv")
+        write_identities(identities, found.cases)
+        warnings.append(f"{identities} tells which PatientID each number stands for: keep it apart from the dataset.")
     if splits := outdated_splits(target.name, _folds(target)):
         warnings.append(f"{splits} has other folds: remove {splits.parent} before planning, it was made of other data.")
     return Conversion(target, chosen.name, outcomes, [*found.notes, *warnings])

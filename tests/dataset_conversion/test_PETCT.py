@@ -350,6 +350,10 @@ def test_identifiers_can_be_anonymous(dicom_studies, raw):
         "background": 0,
         "lesion": 1,
     }
+    header, row = (raw / "identities_Dataset606_PETCT.csv").read_text().splitlines()
+    assert header == "case,patient,PatientID,StudyInstanceUID"
+    assert row.startswith("patient0001_1,patient0001,0001,1.2.826")
+    assert convert(folder, "--anonymous", "--overwrite") == 0  # the table does not take the dataset's id
 
 
 def raw_format(source, images, names):

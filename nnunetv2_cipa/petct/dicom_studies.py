@@ -12,6 +12,9 @@ from .dicom_case import DicomCase, DicomChoices
 from .headers import Files, Header, read_folder
 from .tags import CT_IMAGE, ENHANCED_PET, PET_IMAGE, SEGMENTATION, STRUCTURE_SET
 
+_IMAGE_NAMES = re.compile(r"(.*_)?(ct|ctres|ctac|pet|pt|suv|suvbw)\.nii(\.gz)?")
+"""Of volumes that lie beside DICOM as NIfTI, too."""
+
 _LABEL_NAMES = ("*seg*", "*mask*", "*label*", "*tumor*", "*tumour*", "*lesion*")
 
 
@@ -162,7 +165,7 @@ def _nifti_labels(
 
 def _likely(paths: list[Path]) -> list[Path]:
     likely = [path for path in paths if any(fnmatchcase(path.name.lower(), name) for name in _LABEL_NAMES)]
-    return likely or paths
+    return likely or [path for path in paths if not _IMAGE_NAMES.fullmatch(path.name.lower())]
 
 
 def _has(headers: Iterable[Header], classes: Sequence[str]) -> bool:

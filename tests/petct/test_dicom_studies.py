@@ -92,6 +92,17 @@ def test_a_nifti_label_in_the_studys_folder(study, phantom_images, name):
     assert [path.name for path in case.label_files] == [name]
 
 
+def test_the_images_as_nifti_beside_the_study_are_no_labels(study, phantom_images):
+    (study / "SEG.dcm").unlink()
+    for name, image in zip(("CT.nii.gz", "pat_SUV.nii.gz"), phantom_images[:2], strict=True):
+        sitk.WriteImage(image, str(study / name))
+    (case,) = find_dicom_studies(study).cases
+    assert not case.labelled
+    sitk.WriteImage(phantom_images[2], str(study / "drawn.nii.gz"))
+    (case,) = find_dicom_studies(study).cases
+    assert [path.name for path in case.label_files] == ["drawn.nii.gz"]
+
+
 def test_nifti_labels_elsewhere_are_named_after_the_patient_or_case(study, phantom_images):
     (study / "SEG.dcm").unlink()
     for name in ("Pat_1", "Pat_1_20240305", "study"):

@@ -15,6 +15,7 @@ import torch
 from nnunetv2_cipa.arguments import add_device_argument
 from nnunetv2_cipa.dataset_conversion.petct_case import FAULTS
 from nnunetv2_cipa.dataset_conversion.petct_layouts import Options, find_studies
+from nnunetv2_cipa.dataset_conversion.petct_weights import read_weights
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_folder, write_volume
 from nnunetv2_cipa.petct.dicom_case import DicomCase, DicomChoices
@@ -77,6 +78,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--aligned", action="store_true", help="CT and PET are aligned despite different frames of reference"
     )
+    parser.add_argument("--weights", type=Path, metavar="CSV", help="PatientID,kg for headers without body weight")
     parser.add_argument(
         "-np", type=int, default=2, metavar="N", help="processes that read headers (default: %(default)s)"
     )
@@ -217,7 +219,10 @@ def _cases(arguments: Namespace) -> tuple[list[StudyCase], list[str]]:
             raise InputError(f"{' and '.join(absent)}: there is no such file.")
         name = arguments.pet.name.removesuffix(".gz").removesuffix(".nii")
         return [NiftiCase(name, name, arguments.ct, arguments.pet)], []
-    options = Options(choices=DicomChoices(series=tuple(arguments.series), aligned=arguments.aligned))
+    options = Options(
+        choices=DicomChoices(series=tuple(arguments.series), aligned=arguments.aligned),
+        weights=read_weights(arguments.weights) if arguments.weights else {},
+    )
     _, found = find_studies(arguments.i, "auto", options, arguments.np)
     cases = [case for case in found.cases if isinstance(case, (DicomCase, NiftiCase))]
     return cases, [f"{name}: {reason}" for name, reason in found.refused.items()]

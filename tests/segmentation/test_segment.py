@@ -11,6 +11,7 @@ from nnunetv2_cipa.phantom.studies_folder import make_studies
 from nnunetv2_cipa.quantities import quantify
 
 pytest.importorskip("highdicom")
+pydicom = pytest.importorskip("pydicom")
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +80,22 @@ def test_dicom_study_gets_a_dicom_seg_that_others_read(dicom, model_folder, tmp_
     assert segment_item.SegmentAlgorithmType == "AUTOMATIC"
     assert segment_item.SegmentationAlgorithmIdentificationSequence[0].AlgorithmName == "nnUNetTrainer"
     assert segment_item.SegmentedPropertyTypeCodeSequence[0].CodeValue == "108369006"
+
+
+def test_a_weight_that_the_header_lacks_is_given(dicom, model_folder, tmp_path, capsys):
+    shutil.copytree(dicom / "0001", tmp_path / "study")
+    for path in (tmp_path / "study" / "PET").iterdir():
+        slice_ = pydicom.dcmread(path)
+        slice_.PatientWeight = "0"
+        slice_.save_as(path)
+    table, model = tmp_path / "weights.csv", model_folder()
+    table.write_text("PatientID,kg\n0001,72.5\n")
+    assert segment("-i", tmp_path / "study", "-m", model, "-o", tmp_path / "out") == 1
+    assert "--weights" in capsys.readouterr().err
+    assert segment("-i", tmp_path / "study", "-m", model, "-o", tmp_path / "out", "--weights", table) == 0
+    assert segment("-i", dicom / "0001", "-m", model, "-o", tmp_path / "whole") == 0
+    found = [(tmp_path / name / "quantities.json").read_text() for name in ("out", "whole")]
+    assert found[0] == found[1]
 
 
 def test_nothing_found_is_an_empty_segmentation(dicom, model_folder, tmp_path):

@@ -13,6 +13,7 @@ from nnunetv2.configuration import default_num_processes
 from nnunetv2_cipa import __version__
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import existing_parent
+from nnunetv2_cipa.petct.dicom_studies import clean
 from nnunetv2_cipa.petct.volumes import Case, GridChoice
 from nnunetv2_cipa.processes import for_each
 
@@ -199,10 +200,11 @@ def _test_cases(source: Path, found: Found) -> frozenset[str]:
     path = source / TEST_LIST
     if not path.is_file():
         return frozenset()
-    listed = set(path.read_text(encoding="utf-8-sig").split())
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    listed = {clean(line): line.strip() for line in lines if line.strip()}  # a PatientID may have spaces
     test = {case.name for case in found.cases if case.name in listed or case.patient in listed}
     known = {case.name for case in found.cases} | {case.patient for case in found.cases} | set(found.refused)
-    if unknown := sorted(listed - known):
+    if unknown := sorted(line for name, line in listed.items() if name not in known):
         raise InputError(f"{path} names {', '.join(unknown)}, but there is no such patient or study.")
     return frozenset(test)
 

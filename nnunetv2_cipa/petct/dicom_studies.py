@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import count
 from os.path import commonpath
 from pathlib import Path
 
@@ -112,6 +113,7 @@ def _names(studies: Mapping[str, Sequence[Header]], anonymous: bool) -> dict[str
         for uid, headers in studies.items()
     }
     patients: dict[str, str] = {}
+    reserved = set() if anonymous else {clean(identity).casefold() for identity in identities.values()}
     for number, identity in enumerate(sorted(set(identities.values())), start=1):
         plain = clean(identity)
         unusable = (
@@ -120,7 +122,9 @@ def _names(studies: Mapping[str, Sequence[Header]], anonymous: bool) -> dict[str
             or identity.startswith("no PatientID")
             or plain.casefold() in map(str.casefold, patients.values())
         )
-        patients[identity] = f"patient{number:04d}" if unusable else plain
+        running = (f"patient{running:04d}" for running in count(number))
+        free = (name for name in running if name not in reserved and name not in patients.values())
+        patients[identity] = next(free) if unusable else plain
     names: dict[str, tuple[str, str]] = {}
     taken: set[str] = set()
     for uid in sorted(

@@ -51,6 +51,18 @@ def test_identifiers_have_no_patient_ids_if_anonymous(several):
     ]
 
 
+def test_a_running_number_is_no_other_patients_identifier(several, edit):
+    edit(several.glob("first_*"), PatientID="patient0002")
+    edit(several.glob("second_*"), PatientID="???")
+    edit(several.glob("third_*"), PatientID="zz")
+    patients = sorted(case.patient for case in find_dicom_studies(several).cases)
+    assert patients == ["patient0001", "patient0002", "zz"]
+    edit(several.glob("second_*"), PatientID="~")  # sorted behind the others
+    edit(several.glob("first_*"), PatientID="patient0003")
+    patients = sorted(case.patient for case in find_dicom_studies(several).cases)
+    assert patients == ["patient0003", "patient0004", "zz"]
+
+
 def test_a_damaged_file_of_one_study_leaves_the_others(several):
     broken = next(several.glob("first_PET_*"))
     broken.write_bytes(broken.read_bytes()[:-3000])

@@ -13,6 +13,7 @@ from nnunetv2.configuration import default_num_processes
 from nnunetv2_cipa import __version__
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import existing_parent
+from nnunetv2_cipa.petct.dicom_studies import clean
 from nnunetv2_cipa.petct.volumes import Case, GridChoice
 from nnunetv2_cipa.processes import for_each
 
@@ -20,7 +21,7 @@ from .converters import CaseCounts
 from .petct_case import Outcome, Place, choose_case, write_case
 from .petct_dataset import write_dataset_files
 from .petct_layouts import LAYOUTS, Found, Options, find_studies
-from .petct_overview import described, refusals, write_studies_csv
+from .petct_overview import described, refusals, write_identities, write_studies_csv
 from .petct_raw_dataset import count_raw_dataset, is_raw_dataset
 from .raw_dataset import new_dataset_folder, outdated_splits
 
@@ -135,6 +136,10 @@ def convert_petct(
     write_studies_csv(staging / "studies.csv", outcomes)
     (staging / "settings.json").unlink()
     _replace(target, staging)
+    if options.anonymous:
+        identities = target.with_name(f"identities_{target.name}.csv")
+        write_identities(identities, found.cases)
+        warnings.append(f"{identities} tells which PatientID each number stands for: keep it apart from the dataset.")
     if splits := outdated_splits(target.name, _folds(target)):
         warnings.append(f"{splits} has other folds: remove {splits.parent} before planning, it was made of other data.")
     return Conversion(target, chosen.name, outcomes, [*found.notes, *warnings])
@@ -195,10 +200,11 @@ def _test_cases(source: Path, found: Found) -> frozenset[str]:
     path = source / TEST_LIST
     if not path.is_file():
         return frozenset()
-    listed = set(path.read_text(encoding="utf-8-sig").split())
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    listed = {clean(line): line.strip() for line in lines if line.strip()}  # a PatientID may have spaces
     test = {case.name for case in found.cases if case.name in listed or case.patient in listed}
     known = {case.name for case in found.cases} | {case.patient for case in found.cases} | set(found.refused)
-    if unknown := sorted(listed - known):
+    if unknown := sorted(line for name, line in listed.items() if name not in known):
         raise InputError(f"{path} names {', '.join(unknown)}, but there is no such patient or study.")
     return frozenset(test)
 

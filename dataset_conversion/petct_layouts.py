@@ -1,5 +1,6 @@
 """The layouts of PET-CT studies that `convert_PETCT` knows, each of which finds the studies in a folder."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,7 +92,26 @@ def find_studies(folder: Path, layout: str, options: Options, num_processes: int
     if not found.cases and not found.refused:
         notes = "".join(f"\n    {note}" for note in found.notes)
         raise InputError(f"{folder} holds no study of the layout {fitting[0].name} ({fitting[0].description}).{notes}")
-    return fitting[0], found
+    return fitting[0], _told_apart(found)
+
+
+def _told_apart(found: Found) -> Found:
+    """Refuse studies with one identifier, as in the folders of several tasks: which is meant is unknown."""
+    by_name: dict[str, list[Case]] = defaultdict(list)
+    for case in found.cases:
+        by_name[case.name.casefold()].append(case)
+    twice = {cases[0].name: cases for cases in by_name.values() if len(cases) > 1}
+    refused = {
+        name: f"{len(cases)} studies have this identifier: {', '.join(map(_place, cases))}. Give the folder of one "
+        "of them, or rename the others."
+        for name, cases in twice.items()
+    }
+    unique = [cases[0] for cases in by_name.values() if len(cases) == 1]
+    return Found(unique, {**found.refused, **refused}, found.notes)
+
+
+def _place(case: Case) -> str:
+    return str(case.pet) if isinstance(case, NiftiCase) else case.name
 
 
 def _given_for_dicom(options: Options) -> list[str]:
@@ -182,16 +202,12 @@ def _find_pairs(folder: Path, options: Options, _: int) -> Found:
     patterns = given if options.ct else _PHANTOM_PATTERNS
     cts, pets, labels = (Pattern(text).files(folder) if text else {} for text in patterns)
     found = Found([])
-    taken: set[str] = set()
     for key in sorted({**cts, **pets, **labels}):
         name = clean(key.identifier)
         files = {"CT": cts.get(key, []), "PET": pets.get(key, []), "label": labels.get(key, [])}
-        if fault := _fault_of_pair(key.identifier, files) or (
-            "its identifier is another one's, too" if name in taken else None
-        ):
+        if fault := _fault_of_pair(key.identifier, files):
             found.refused[name or key.identifier] = f"{key.identifier}: {fault}."
             continue
-        taken.add(name)
         label = files["label"][0] if files["label"] else None
         patient = clean(key.patient) or name
         found.cases.append(

@@ -4,6 +4,10 @@ import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from nnunetv2_cipa.files import new_file
+from nnunetv2_cipa.petct.dicom_case import DicomCase
+from nnunetv2_cipa.petct.volumes import Case
+
 from .petct_case import Outcome
 
 _COLUMNS = (
@@ -29,6 +33,17 @@ def write_studies_csv(path: Path, outcomes: Iterable[Outcome]) -> None:
                     "refused": outcome.refusal or "",
                 }
             )
+
+
+def write_identities(path: Path, cases: Iterable[Case]) -> None:
+    """Write a row for each DICOM study: which PatientID a running number stands for. An older table is replaced."""
+    with new_file(path, overwrite=True) as new, new.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("case", "patient", "PatientID", "StudyInstanceUID"))
+        for case in cases:
+            if isinstance(case, DicomCase):
+                values = case.headers[0].values
+                rows.writerow((case.name, case.patient, values.get("PatientID", ""), values["StudyInstanceUID"]))
 
 
 def described(outcome: Outcome) -> str:

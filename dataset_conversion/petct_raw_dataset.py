@@ -11,7 +11,7 @@ from nnunetv2_cipa.files import new_file, new_folder, read_json
 from nnunetv2_cipa.nnunet.folds import SPLITS_FILE
 from nnunetv2_cipa.nnunet.patients import PATIENTS_FILE, doubts, mixing, patient_folds, patients_of
 from nnunetv2_cipa.petct.grids import same_grid
-from nnunetv2_cipa.petct.nifti import read_grid
+from nnunetv2_cipa.petct.nifti import checked_ct, checked_suv, read_grid, read_nifti
 
 from .converters import CaseCounts
 from .raw_dataset import MODALITIES, new_dataset_folder
@@ -102,7 +102,7 @@ def _lacks_pet(folder: Path, subset: str) -> bool:
 
 def _complete(folder: Path, cases: dict[str, list[str]]) -> list[str]:
     """Add what is missing; return what a user should know."""
-    _write_dataset_json(folder, len(cases["Tr"]))
+    ct, pet = _write_dataset_json(folder, len(cases["Tr"]))
     everything = [*cases["Tr"], *cases["Ts"]]
     file = folder / PATIENTS_FILE
     patients = patients_of(everything, file if file.is_file() else None)
@@ -123,13 +123,28 @@ def _complete(folder: Path, cases: dict[str, list[str]]) -> list[str]:
         if _lacks_pet(folder, subset):
             (folder / f"pet{subset}").mkdir()
             for name in names:
-                _link(
-                    folder / f"images{subset}" / f"{name}_0001{_ENDING}", folder / f"pet{subset}" / f"{name}{_ENDING}"
-                )
-    return notes
+                image = folder / f"images{subset}" / f"{name}_{pet:04d}{_ENDING}"
+                _link(image, folder / f"pet{subset}" / f"{name}{_ENDING}")
+    return [*notes, *_unit_doubts(folder, cases, ct, pet)]
 
 
-def _write_dataset_json(folder: Path, num_training: int) -> None:
+def _unit_doubts(folder: Path, cases: dict[str, list[str]], ct: int, pet: int) -> list[str]:
+    """What speaks against HU and SUV in the first case; to look at all of a large dataset would take hours."""
+    subset, name = next((subset, names[0]) for subset, names in cases.items() if names)
+    doubts = []
+    for channel, checked in ((ct, checked_ct), (pet, checked_suv)):
+        path = folder / f"images{subset}" / f"{name}_{channel:04d}{_ENDING}"
+        try:
+            checked(read_nifti(path), path)
+        except InputError as error:
+            doubts.append(f"WARNING: {error}")
+    return doubts
+
+
+def _write_dataset_json(folder: Path, num_training: int) -> tuple[int, int]:
+    """Let dataset.json say which channel is which; return the numbers of CT and PET."""
+    from nnunetv2_cipa.training.modalities import modality_channels
+
     path = folder / "dataset.json"
     made = {
         "channel_names": dict(enumerate(MODALITIES)),
@@ -138,9 +153,12 @@ def _write_dataset_json(folder: Path, num_training: int) -> None:
         "file_ending": _ENDING,
     }
     content = read_json(path) if path.is_file() else made
+    order = modality_channels(content).order
     if "modalities" not in content:
+        modalities = [MODALITIES[order.index(channel)] for channel in (0, 1)]
         path.unlink(missing_ok=True)  # it may be a link to the source's, which stays as it is
-        _write_json(path, {**content, "modalities": list(MODALITIES), "pet_unit": "SUV"})
+        _write_json(path, {**content, "modalities": modalities, "pet_unit": "SUV"})
+    return order
 
 
 def _write_json(path: Path, content: object) -> None:

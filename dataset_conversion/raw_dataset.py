@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,11 +19,14 @@ def new_dataset_folder(dataset_id: int, dataset_name: str) -> Path:
     """The folder in nnUNet_raw for a dataset of this id and name; it need not exist.
 
     Raises:
-        InputError: nnUNet_raw is not set, or the id is out of range or belongs to a dataset of another name.
+        InputError: nnUNet_raw is not set, the name cannot be a folder's, or the id is out of range or belongs to a
+            dataset of another name.
     """
     raw = root_folder("nnUNet_raw")
     if not 1 <= dataset_id <= 999:
         raise InputError(f"Dataset id {dataset_id} is not one of nnU-Net's: choose -d from 1 to 999.")
+    if not re.fullmatch(r"[A-Za-z0-9_.+-]+", dataset_name):
+        raise InputError(f"-n {dataset_name!r}: the name of a dataset has letters, digits, _ and - only.")
     name = f"Dataset{dataset_id:03d}_{dataset_name}"
     others = [os.environ.get(variable) for variable in ("nnUNet_preprocessed", "nnUNet_results")]
     roots = [raw, *(Path(root) for root in others if root)]

@@ -1,13 +1,10 @@
 """Writing so that nothing half-written is ever left where others look for it; reading of JSON and of medical images."""
 
 import errno
-import gzip
 import io
 import json
-import math
 import os
 import tempfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +14,7 @@ if TYPE_CHECKING:
     import SimpleITK as sitk  # noqa: N813
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.nifti_values import check_values
 
 _SHOWN = 100
 """Characters of a name that its hidden workplace is named after: with all of them that might be too long a name."""
@@ -89,36 +87,15 @@ def read_volume(file: Path) -> "sitk.Image":
     """Read a medical image.
 
     Raises:
-        InputError: ITK cannot read it, or a part of it is missing.
+        InputError: ITK cannot read it, a part of it is missing, or it has values that are NaN or infinite.
     """
     import SimpleITK as sitk  # noqa: N813
 
-    check_complete(file)
+    check_values(file)
     try:
         return sitk.ReadImage(str(file))
     except RuntimeError as error:
         raise InputError(f"{file} cannot be read: {str(error).strip().splitlines()[-1]}") from error
-
-
-def check_complete(file: Path) -> None:
-    """Refuse a torn NIfTI file: ITK takes what it lacks for 0, without a word. Others are left to their readers.
-
-    Raises:
-        InputError: a part of it is missing or damaged.
-    """
-    try:
-        if file.suffix == ".gz":
-            with gzip.open(file) as stream:
-                while stream.read(2**20):
-                    pass
-        elif file.suffix == ".nii":
-            header = read_volume_header(file)
-            values = math.prod(header.GetSize()) * header.GetNumberOfComponents()
-            start, bits = (float(header.GetMetaData(name)) for name in ("vox_offset", "bitpix"))
-            if file.stat().st_size < start + values * bits / 8:
-                raise EOFError("the file ends before its last voxel")
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{file} cannot be read: {error}") from error
 
 
 def read_volume_header(file: Path) -> "sitk.ImageFileReader":

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.files import check_complete
+from nnunetv2_cipa.nifti_values import check_values
 
 from .overlap import Mask
 
@@ -129,9 +129,9 @@ def read_channel(
         read: A method of one of nnU-Net's readers, its arguments included.
 
     Raises:
-        InputError: it is unreadable or torn, or has another number of channels.
+        InputError: it is unreadable or torn, has values that are NaN, or another number of channels.
     """
-    check_complete(file)
+    check_values(file)
     try:
         values, properties = read()
     except Exception as error:  # each reader raises what its libraries do

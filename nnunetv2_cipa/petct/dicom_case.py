@@ -14,7 +14,7 @@ from .headers import Header
 from .hounsfield import read_ct
 from .labels import ONE_CLASS, Classes, label_values
 from .nifti import check_label_grid, read_grid, read_nifti
-from .segmentations import check_frame, read_segmentation
+from .segmentations import UnwantedSegmentsError, check_frame, read_segmentation
 from .selection import Choice, choose_pair
 from .series import Series, check_rescaling, group_series, read_volume, why_no_slice
 from .structure_sets import StructureSet, choose_regions, label_of, read_structure_set
@@ -156,8 +156,21 @@ class DicomCase:
         factors = np.array(self.suv().factors)[:, None, None]
         pet = sitk.GetImageFromArray((sitk.GetArrayViewFromImage(stored) * factors).astype(np.float32))
         pet.CopyInformation(stored)
-        labels = [self._label(path) for path in (self.regions or self.label_files)]
+        labels = self._labels(record["passed_over"])
         return Volumes(read_ct(self.choice.ct), pet, labels, record, list(record["warnings"]))
+
+    def _labels(self, passed_over: list[str]) -> list[sitk.Image]:
+        """The label of each file; a SEG of other things is passed over, unless all are."""
+        labels, unwanted = [], []
+        for path in self.regions or self.label_files:
+            try:
+                labels.append(self._label(path))
+            except UnwantedSegmentsError as error:
+                unwanted.append(str(error))
+        if unwanted and not labels:
+            raise InputError("; ".join(unwanted))
+        passed_over += unwanted
+        return labels
 
     def _label(self, path: Path) -> sitk.Image:
         frame = str(self.choice.ct["FrameOfReferenceUID"])

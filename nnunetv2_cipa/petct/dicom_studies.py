@@ -5,12 +5,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import count
 from os.path import commonpath
 from pathlib import Path
 
 from .dicom_case import DicomCase, DicomChoices
 from .headers import Files, Header, read_folder
 from .tags import CT_IMAGE, ENHANCED_PET, PET_IMAGE, SEGMENTATION, STRUCTURE_SET
+
+_IMAGE_NAMES = re.compile(r"(.*_)?(ct|ctres|ctac|pet|pt|suv|suvbw)\.nii(\.gz)?")
+"""Of volumes that lie beside DICOM as NIfTI, too."""
 
 _LABEL_NAMES = ("*seg*", "*mask*", "*label*", "*tumor*", "*tumour*", "*lesion*")
 
@@ -109,6 +113,7 @@ def _names(studies: Mapping[str, Sequence[Header]], anonymous: bool) -> dict[str
         for uid, headers in studies.items()
     }
     patients: dict[str, str] = {}
+    reserved = set() if anonymous else {clean(identity).casefold() for identity in identities.values()}
     for number, identity in enumerate(sorted(set(identities.values())), start=1):
         plain = clean(identity)
         unusable = (
@@ -117,7 +122,9 @@ def _names(studies: Mapping[str, Sequence[Header]], anonymous: bool) -> dict[str
             or identity.startswith("no PatientID")
             or plain.casefold() in map(str.casefold, patients.values())
         )
-        patients[identity] = f"patient{number:04d}" if unusable else plain
+        running = (f"patient{running:04d}" for running in count(number))
+        free = (name for name in running if name not in reserved and name not in patients.values())
+        patients[identity] = next(free) if unusable else plain
     names: dict[str, tuple[str, str]] = {}
     taken: set[str] = set()
     for uid in sorted(
@@ -162,7 +169,7 @@ def _nifti_labels(
 
 def _likely(paths: list[Path]) -> list[Path]:
     likely = [path for path in paths if any(fnmatchcase(path.name.lower(), name) for name in _LABEL_NAMES)]
-    return likely or paths
+    return likely or [path for path in paths if not _IMAGE_NAMES.fullmatch(path.name.lower())]
 
 
 def _has(headers: Iterable[Header], classes: Sequence[str]) -> bool:

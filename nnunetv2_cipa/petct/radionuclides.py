@@ -61,7 +61,22 @@ def half_life_of(item: Values) -> tuple[float, str | None]:
             f"{named('RadionuclideHalfLife')} is {half_life:g} s, but that of {nuclide} in "
             f"{named('RadionuclideCodeSequence')} is {known:g} s. Correct whichever is wrong."
         )
+    if known is None:
+        _refuse_other_units(half_life)
     return half_life, None
+
+
+def _refuse_other_units(half_life: float) -> None:
+    """Refuse a half-life that is none in seconds, but a radionuclide's in minutes or hours."""
+    if any(abs(half_life / known - 1) <= _TOLERANCE for known in _HALF_LIVES.values()):
+        return
+    for unit, seconds in (("minutes", 60), ("hours", 3600)):
+        for nuclide, known in _HALF_LIVES.items():
+            if abs(half_life * seconds / known - 1) <= _TOLERANCE:
+                raise InputError(
+                    f"{named('RadionuclideHalfLife')} is {half_life:g} s, but {nuclide} has that many {unit}, "
+                    f"{known:g} s. Enter seconds, or the radionuclide in {named('RadionuclideCodeSequence')}."
+                )
 
 
 def _nuclide(code: str, meaning: str) -> str:

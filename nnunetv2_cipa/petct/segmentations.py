@@ -15,6 +15,10 @@ _FRACTION = 0.5
 _BACKGROUND = 0  # segment that a label map may describe, too
 
 
+class UnwantedSegmentsError(InputError):
+    """None of a file's segments becomes a class."""
+
+
 def read_segmentation(path: Path, classes: Classes, frame_of_reference: str) -> sitk.Image:
     """The label volume of a DICOM SEG on its own grid, uint8.
 
@@ -24,7 +28,8 @@ def read_segmentation(path: Path, classes: Classes, frame_of_reference: str) -> 
         frame_of_reference: FrameOfReferenceUID that it must have.
 
     Raises:
-        InputError: it cannot be read, is in another frame of reference, or none of its segments is wanted.
+        InputError: it cannot be read, is in another frame of reference, or none of its segments is wanted
+            (`UnwantedSegmentsError`).
     """
     highdicom = dicom_library("highdicom")
     try:
@@ -35,7 +40,7 @@ def read_segmentation(path: Path, classes: Classes, frame_of_reference: str) -> 
         wanted = {segment: number for segment, number in wanted.items() if number}
         if not wanted:
             names = ", ".join(" / ".join(_names(segment)) for segment in segments)
-            raise InputError(f"{path}: none of its segments is among --labels: {names}")
+            raise UnwantedSegmentsError(f"{path}: none of its segments is among --labels: {names}")
         fractional = segmentation.segmentation_type == highdicom.seg.SegmentationTypeValues.FRACTIONAL
         volume = segmentation.get_volume(
             segment_numbers=list(wanted),

@@ -162,7 +162,7 @@ def read_volume(series: Series) -> sitk.Image:
     try:
         image = sitk.ReadImage([str(header.path) for header in series.headers], sitk.sitkFloat32)
     except RuntimeError as error:
-        raise InputError(f"{series} cannot be decoded: {str(error).splitlines()[-1]}") from error
+        raise InputError(f"{series} cannot be decoded: {_undecodable(series)}. Copy it again.") from error
     expected = (series["Columns"], series["Rows"], len(series.headers))
     if image.GetSize() != expected:
         raise InputError(f"{series} was read with the size {image.GetSize()} instead of {expected}: it is damaged.")
@@ -170,6 +170,16 @@ def read_volume(series: Series) -> sitk.Image:
     image.SetSpacing(series.spacing)
     image.SetDirection(np.stack(series.axes, axis=1).ravel().tolist())
     return image
+
+
+def _undecodable(series: Series) -> str:
+    """The first file of a series that cannot be read by itself; ITK does not say which it was."""
+    for header in series.headers:
+        try:
+            sitk.ReadImage(str(header.path))
+        except RuntimeError:
+            return f"{header.path} is damaged or compressed in a way that ITK does not know"
+    return "its files differ in size or kind"
 
 
 def _group(header: Header) -> tuple[Any, ...]:

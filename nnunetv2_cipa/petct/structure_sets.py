@@ -87,7 +87,7 @@ def choose_regions(
         what = "several look like tumours" if chosen else f"none is named {', '.join(patterns)}"
         present = sorted({name for one in sets for name in one.names.values()})
         raise InputError(
-            f"{', '.join(one.path.name for one in sets)} has the regions {', '.join(present) or '(none)'}: {what}. "
+            f"{', '.join(str(one.path) for one in sets)}: the regions are {', '.join(present) or '(none)'}: {what}. "
             "Name those to take by --rois."
         )
     result: dict[Path, dict[int, int]] = {}

@@ -124,11 +124,11 @@ def _check_corrections(slices: Sequence[Values]) -> None:
 
 def _philips_counts(slices: Sequence[Values], weight: float | None) -> SuvScale:
     """Philips stores counts, and in private attributes the factors to SUV or to Bq/ml; 0 stands for none."""
-    to_suv = [float(values.get("PhilipsSUVScaleFactor") or 0) for values in slices]
+    to_suv = [_philips_factor(values, "PhilipsSUVScaleFactor") for values in slices]
     if all(to_suv):
         rule = f"CNTS: times {named('PhilipsSUVScaleFactor')}"
         return SuvScale(tuple(to_suv), rule, {"Units": "CNTS", "PhilipsSUVScaleFactor": to_suv[0]})
-    to_activity = [float(values.get("PhilipsActivityScaleFactor") or 0) for values in slices]
+    to_activity = [_philips_factor(values, "PhilipsActivityScaleFactor") for values in slices]
     if all(to_activity):
         return _from_activity(slices, to_activity, f"CNTS times {named('PhilipsActivityScaleFactor')}", weight)
     raise InputError(
@@ -136,6 +136,14 @@ def _philips_counts(slices: Sequence[Values], weight: float | None) -> SuvScale:
         f"{named('PhilipsActivityScaleFactor')} is there in every slice: counts cannot become SUV. Export the series "
         "in BQML, or with its private attributes."
     )
+
+
+def _philips_factor(values: Values, keyword: str) -> float:
+    remedy = "Export the series in BQML."
+    factor = number(values, keyword, remedy) if values.get(keyword) else 0.0
+    if factor < 0:
+        raise InputError(f"{named(keyword)} is {factor:g}, below 0. {remedy}")
+    return factor
 
 
 def _from_activity(

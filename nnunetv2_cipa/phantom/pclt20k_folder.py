@@ -31,20 +31,24 @@ def add_arguments(parser: ArgumentParser) -> None:
         default="pclt20k",
         help="PCLT20K's slices, or studies for convert_PETCT (default: %(default)s)",
     )
-    parser.add_argument(
-        "--suv", choices=STORAGES, default="siemens", help="how a DICOM PET stores uptake (default: %(default)s)"
-    )
+    parser.add_argument("--suv", choices=STORAGES, help=f"how a DICOM PET stores uptake (default: {STORAGES[0]})")
     parser.add_argument("--overwrite", action="store_true", help="replace FOLDER if it exists")
 
 
 def run(arguments: Namespace) -> None:
     """Make the folder and say what to do with it."""
+    if arguments.suv and arguments.format != "dicom":
+        raise InputError(
+            f"--suv {arguments.suv} is for --format dicom; {arguments.format} has one way to store uptake."
+        )
     size = (arguments.size, arguments.size)
     counts = (arguments.patients, arguments.slices, size, arguments.seed)
     if arguments.format == "pclt20k":
         make_phantom(arguments.o, *counts, overwrite=arguments.overwrite)
     else:
-        make_studies(arguments.o, arguments.format, *counts, arguments.suv, overwrite=arguments.overwrite)
+        make_studies(
+            arguments.o, arguments.format, *counts, arguments.suv or STORAGES[0], overwrite=arguments.overwrite
+        )
     print(f"{arguments.o}: {arguments.patients} patients of {arguments.slices} slices")
     converter = "convert_PCLT20K" if arguments.format == "pclt20k" else "convert_PETCT"
     print(f"Next: nnUNetv2_cipa {converter} -i {arguments.o}")

@@ -25,6 +25,7 @@ class Model:
         class_names: of the foreground, that of label 1 first.
         file_ending: of the images that it was trained on.
         folds: in the order of the predictor's parameters.
+        checkpoint: in the model's folder, of each fold.
     """
 
     predictor: Any
@@ -32,6 +33,7 @@ class Model:
     class_names: tuple[str, ...]
     file_ending: str
     folds: tuple[str, ...]
+    checkpoint: Path
 
     @property
     def name(self) -> str:
@@ -71,7 +73,8 @@ def load_model(folder: Path, folds: Sequence[str] | None, checkpoint: str, devic
     schemes = predictor.configuration_manager.normalization_schemes
     if DIVISION_BY_255 in schemes:
         raise InputError(_no_8_bit(folder, f"it divides channels by 255 ({DIVISION_BY_255})"))
-    return Model(predictor, channels, _class_names(dataset_json), dataset_json["file_ending"], tuple(wanted))
+    names, ending = _class_names(dataset_json), dataset_json["file_ending"]
+    return Model(predictor, channels, names, ending, tuple(wanted), folder.resolve() / checkpoint)
 
 
 def _dataset_json(folder: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import torch
 from nnunetv2_cipa.arguments import add_device_argument
 from nnunetv2_cipa.dataset_conversion.petct_case import FAULTS
 from nnunetv2_cipa.dataset_conversion.petct_layouts import Options, find_studies
+from nnunetv2_cipa.dataset_conversion.petct_weights import read_weights
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_folder, write_volume
 from nnunetv2_cipa.petct.dicom_case import DicomCase, DicomChoices
@@ -49,6 +50,10 @@ class Task:
     grid: GridChoice = "ct"
     time_limit: float | None = None
 
+    def made_by(self) -> dict[str, Any]:
+        """What a segmentation depends on, beside the study."""
+        return {"model": str(self.model.checkpoint), "folds": list(self.model.folds), "grid": self.grid}
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
@@ -73,6 +78,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--aligned", action="store_true", help="CT and PET are aligned despite different frames of reference"
     )
+    parser.add_argument("--weights", type=Path, metavar="CSV", help="PatientID,kg for headers without body weight")
     parser.add_argument(
         "-np", type=int, default=2, metavar="N", help="processes that read headers (default: %(default)s)"
     )
@@ -109,10 +115,10 @@ def segment_studies(
     single = len(cases) == 1 and not faults
     for case in cases:
         target = folder if single else folder / case.name
-        if not single and not overwrite and (target / RECORD).is_file():
-            print(f"{case.name}: done before, {target}")
-            continue
         try:
+            if not single and not overwrite and _is_done(target, task):
+                print(f"{case.name}: done before, {target}")
+                continue
             segment_study(case, target, task, overwrite=overwrite)
         except FAULTS as error:
             if single:
@@ -121,6 +127,21 @@ def segment_studies(
             faults.append(f"{case.name}: {odd}{error}")
     if faults:
         raise InputError("\n    ".join([f"{len(faults)} of {len(cases) + len(refused)} studies failed:", *faults]))
+
+
+def _is_done(folder: Path, task: Task) -> bool:
+    """Whether a study has been segmented before.
+
+    Raises:
+        InputError: by another model, other folds or on another grid.
+    """
+    file = folder / RECORD
+    if not file.is_file():
+        return False
+    before, now = json.loads(file.read_text(encoding="utf-8")).get("made_by"), task.made_by()
+    if before != now:
+        raise InputError(f"{folder} was made by {before}, not {now}. Choose another -o, or pass --overwrite.")
+    return True
 
 
 def segment_study(case: StudyCase, folder: Path, task: Task, *, overwrite: bool = False) -> None:
@@ -158,6 +179,7 @@ def segment_study(case: StudyCase, folder: Path, task: Task, *, overwrite: bool 
         record = {
             **volumes.record,
             "model": task.model.name,
+            "made_by": task.made_by(),
             "folds": task.model.folds[: prediction.effort.folds],
             "effort": str(prediction.effort),
             "seconds": time.perf_counter() - started,
@@ -197,7 +219,10 @@ def _cases(arguments: Namespace) -> tuple[list[StudyCase], list[str]]:
             raise InputError(f"{' and '.join(absent)}: there is no such file.")
         name = arguments.pet.name.removesuffix(".gz").removesuffix(".nii")
         return [NiftiCase(name, name, arguments.ct, arguments.pet)], []
-    options = Options(choices=DicomChoices(series=tuple(arguments.series), aligned=arguments.aligned))
+    options = Options(
+        choices=DicomChoices(series=tuple(arguments.series), aligned=arguments.aligned),
+        weights=read_weights(arguments.weights) if arguments.weights else {},
+    )
     _, found = find_studies(arguments.i, "auto", options, arguments.np)
     cases = [case for case in found.cases if isinstance(case, (DicomCase, NiftiCase))]
     return cases, [f"{name}: {reason}" for name, reason in found.refused.items()]

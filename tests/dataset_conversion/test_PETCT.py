@@ -352,3 +352,50 @@ def test_identifiers_can_be_anonymous(dicom_studies, raw):
         "background": 0,
         "lesion": 1,
     }
+    header, row = (raw / "identities_Dataset606_PETCT.csv").read_text().splitlines()
+    assert header == "case,patient,PatientID,StudyInstanceUID"
+    assert row.startswith("patient0001_1,patient0001,0001,1.2.826")
+    assert convert(folder, "--anonymous", "--overwrite") == 0  # the table does not take the dataset's id
+
+
+def raw_format(source, images, names):
+    """A dataset of one case for each of six patients; the channels are as `names` has them."""
+    ct, pet, label = images
+    channels = {"CT": ct, "PET": sitk.Resample(pet, ct)}
+    for number in range(6):
+        for channel, name in enumerate(names):
+            write(channels[name], source / "imagesTr" / f"p{number}_{channel:04d}.nii.gz")
+        write(label, source / "labelsTr" / f"p{number}.nii.gz")
+    content = {"channel_names": dict(enumerate(names)), "labels": {"background": 0, "tumor": 1}, "numTraining": 6}
+    (source / "dataset.json").write_text(json.dumps({**content, "file_ending": ".nii.gz"}))
+
+
+def test_raw_format_may_have_the_pet_first(raw, tmp_path, images, capsys):
+    raw_format(tmp_path / "pet_first", images, ("PET", "CT"))
+    assert convert(tmp_path / "pet_first", "-n", "petfirst") == 0
+    assert "WARNING" not in capsys.readouterr().out
+    dataset = raw / "Dataset606_petfirst"
+    assert json.loads((dataset / "dataset.json").read_text())["modalities"] == ["PET", "CT"]
+    assert (dataset / "petTr" / "p3.nii.gz").samefile(dataset / "imagesTr" / "p3_0000.nii.gz")
+
+
+def test_raw_format_in_other_units_is_told(raw, tmp_path, images, capsys):
+    ct, pet, label = images
+    raw_format(tmp_path / "becquerel", (ct + 2048, pet * 5000, label), ("CT", "PET"))
+    assert convert(tmp_path / "becquerel", "-n", "becquerel") == 0
+    said = capsys.readouterr().out
+    assert "p0_0000.nii.gz has no value below 0" in said
+    assert "p0_0001.nii.gz: 0.1 % of its values are above" in said
+
+
+def test_torn_files_are_refused(raw, tmp_path, images, capsys):
+    for name in ("p1", "p2", "p3"):
+        for kind, image in zip(("CT", "SUV", "label"), images, strict=True):
+            write(image, tmp_path / "torn" / name / f"{kind}.nii.gz")
+    for path in (tmp_path / "torn" / "p1" / "SUV.nii.gz", tmp_path / "torn" / "p2" / "label.nii.gz"):
+        path.write_bytes(path.read_bytes()[:-20])
+    assert convert(tmp_path / "torn") == 1
+    said = capsys.readouterr().err
+    assert "p1/SUV.nii.gz cannot be read" in said
+    assert "p2/label.nii.gz cannot be read" in said
+    assert [path.name for path in sorted((raw / "Dataset606_PETCT" / "labelsTr").iterdir())] == ["p3.nii.gz"]

@@ -37,3 +37,13 @@ def test_what_was_converted_is_returned(studies):
     assert sorted(outcome.subset for outcome in conversion.outcomes) == ["Tr", "Ts"]
     assert "All training cases are of one patient" in conversion.warnings[0]
     assert not list(conversion.folder.parent.glob(".*"))
+
+
+def test_the_test_set_is_listed_by_names_as_they_are(studies):
+    (studies / "0001").rename(studies / "Pat 1")
+    (studies / "test.txt").write_text("\n Pat 1 \n\n", encoding="utf-8-sig")
+    outcomes = convert_petct(studies, num_processes=1).outcomes
+    assert {outcome.name: outcome.subset for outcome in outcomes} == {"0002": "Tr", "Pat_1": "Ts"}
+    (studies / "test.txt").write_text("Pat 2\n")
+    with pytest.raises(InputError, match=r"test\.txt names Pat 2, but"):
+        convert_petct(studies, num_processes=1, overwrite=True)

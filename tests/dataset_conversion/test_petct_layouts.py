@@ -93,3 +93,15 @@ def test_a_folder_without_studies_lists_what_is_known(tmp_path):
         find_studies(tmp_path, "autopet", Options(), 1)
     with pytest.raises(InputError, match="is not a folder"):
         find_studies(tmp_path / "nothing", "auto", Options(), 1)
+
+
+def test_studies_with_one_identifier_are_refused(tmp_path):
+    for task in ("Task 1", "Task 2"):
+        for name in ("CHUM-001", *(["CHUP-002"] if task == "Task 1" else [])):
+            (tmp_path / task / name).mkdir(parents=True)
+            for kind in ("__CT", "__PT"):
+                (tmp_path / task / name / f"{name}{kind}.nii.gz").touch()
+    _, found = find_studies(tmp_path, "hecktor", Options(), 1)
+    assert [case.name for case in found.cases] == ["CHUP-002"]
+    assert list(found.refused) == ["CHUM-001"]
+    assert all(f"{task}/CHUM-001/CHUM-001__PT" in found.refused["CHUM-001"] for task in ("Task 1", "Task 2"))

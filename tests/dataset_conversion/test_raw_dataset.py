@@ -80,3 +80,9 @@ def test_outdated_splits(tmp_path, monkeypatch):
         path.write_text(json.dumps(present))
         assert outdated_splits("Dataset605_PCLT20K", FOLDS) == (None if same else path)
     assert outdated_splits("Dataset605_PCLT20K", []) == path
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "../x", "two words"])
+def test_names_that_are_no_folders_are_refused(nnunet_raw, name):
+    with pytest.raises(InputError, match="letters, digits"):
+        new_dataset_folder(605, name)

@@ -8,6 +8,7 @@ from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.petct.dicom_case import DicomChoices
 from nnunetv2_cipa.petct.dicom_studies import find_dicom_studies
 from nnunetv2_cipa.petct.labels import Classes
+from nnunetv2_cipa.petct.segmentation_files import BY_HAND, write_segmentation
 from nnunetv2_cipa.petct.series import read_volume
 from nnunetv2_cipa.phantom.dicom_files import Identity, write_ct, write_pet
 from nnunetv2_cipa.phantom.suv_storage import STORAGES
@@ -126,9 +127,11 @@ def test_two_images_at_one_place_are_refused(study, edit):
         only_case(study).read()
 
 
-def test_a_truncated_file_is_refused_by_its_name(study):
+@pytest.mark.parametrize("missing", [3000, 300])
+def test_a_truncated_file_is_refused_by_its_name(study, missing):
+    """The size of a file does not tell that it lacks fewer bytes than its header has."""
     path = study / "PET" / "IM00005"
-    path.write_bytes(path.read_bytes()[:-3000])
+    path.write_bytes(path.read_bytes()[:-missing])
     with pytest.raises(InputError, match="IM00005"):
         only_case(study).read()
 
@@ -152,6 +155,14 @@ def test_classes_by_name_and_code(study, phantom_images):
         assert np.array_equal(array(label), 2 * array(phantom_images[2]))
     with pytest.raises(InputError, match="tumor"):
         only_case(study, DicomChoices(classes=Classes({"node": ("node*",)}))).read()
+
+
+def test_a_seg_of_other_things_is_passed_over(study, phantom_images):
+    ct = sorted((study / "CT").iterdir())
+    write_segmentation(study / "liver.dcm", phantom_images[2] * 0 + 1, ct, ["liver"], BY_HAND)
+    volumes = only_case(study, DicomChoices(classes=Classes({"lesion": ("tumor",)}))).read()
+    assert [np.array_equal(array(label), array(phantom_images[2])) for label in volumes.labels] == [True]
+    assert any("liver.dcm: none of its segments" in reason for reason in volumes.record["passed_over"])
 
 
 def test_nifti_label_beside_the_study(study, phantom_images):

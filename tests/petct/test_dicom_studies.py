@@ -51,6 +51,18 @@ def test_identifiers_have_no_patient_ids_if_anonymous(several):
     ]
 
 
+def test_a_running_number_is_no_other_patients_identifier(several, edit):
+    edit(several.glob("first_*"), PatientID="patient0002")
+    edit(several.glob("second_*"), PatientID="???")
+    edit(several.glob("third_*"), PatientID="zz")
+    patients = sorted(case.patient for case in find_dicom_studies(several).cases)
+    assert patients == ["patient0001", "patient0002", "zz"]
+    edit(several.glob("second_*"), PatientID="~")  # sorted behind the others
+    edit(several.glob("first_*"), PatientID="patient0003")
+    patients = sorted(case.patient for case in find_dicom_studies(several).cases)
+    assert patients == ["patient0003", "patient0004", "zz"]
+
+
 def test_a_damaged_file_of_one_study_leaves_the_others(several):
     broken = next(several.glob("first_PET_*"))
     broken.write_bytes(broken.read_bytes()[:-3000])
@@ -90,6 +102,17 @@ def test_a_nifti_label_in_the_studys_folder(study, phantom_images, name):
     sitk.WriteImage(phantom_images[2], str(study / name))
     (case,) = find_dicom_studies(study.parent).cases
     assert [path.name for path in case.label_files] == [name]
+
+
+def test_the_images_as_nifti_beside_the_study_are_no_labels(study, phantom_images):
+    (study / "SEG.dcm").unlink()
+    for name, image in zip(("CT.nii.gz", "pat_SUV.nii.gz"), phantom_images[:2], strict=True):
+        sitk.WriteImage(image, str(study / name))
+    (case,) = find_dicom_studies(study).cases
+    assert not case.labelled
+    sitk.WriteImage(phantom_images[2], str(study / "drawn.nii.gz"))
+    (case,) = find_dicom_studies(study).cases
+    assert [path.name for path in case.label_files] == ["drawn.nii.gz"]
 
 
 def test_nifti_labels_elsewhere_are_named_after_the_patient_or_case(study, phantom_images):

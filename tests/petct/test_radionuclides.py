@@ -15,6 +15,12 @@ def test_the_files_own_half_life_is_taken(half_life):
     assert half_life_of(item(half_life)) == (half_life, None)
 
 
+@pytest.mark.parametrize("half_life", [76.4, 78.4, 282276.0, 52200.0])
+def test_a_half_life_without_its_radionuclide_is_taken(half_life):
+    """Of Rb-82, which is that of Zr-89 in hours, too; of Zr-89; and of one that is not listed."""
+    assert half_life_of(item(half_life)) == (half_life, None)
+
+
 @pytest.mark.parametrize(
     ("value", "meaning", "minutes"),
     [
@@ -40,6 +46,9 @@ def test_a_missing_one_comes_from_the_radionuclide_and_is_said(value, meaning, m
         item(None, "C-00000", "something"),
         item(0.0),
         item(109.77, "C-111A1", "18F"),
+        item(109.77),  # minutes
+        item(67.7),
+        item(1.8295),  # hours
         item(6586.2, "C-131A3", "68Ga"),
         item("long"),
     ],

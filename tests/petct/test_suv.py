@@ -76,6 +76,8 @@ def test_units(pet_slices, changes, expected):
         ({"Units": None}, r"0054,1001\) is missing"),
         ({"Units": "CNTS"}, "7053,1000"),
         ({"Units": "CNTS", "PhilipsSUVScaleFactor": "0"}, "7053,1009"),
+        ({"Units": "CNTS", "PhilipsSUVScaleFactor": "-0.0007"}, "7053,1000"),
+        ({"Units": "CNTS", "PhilipsActivityScaleFactor": "1,5"}, "7053,1009"),
         ({"Units": "GML", "SUVType": "LBM"}, "0054,1006"),
         ({"Units": "GML", "SUVType": "IBW"}, "0054,1006"),
         ({"Units": "GML", "SUVType": "BSA", "PatientSize": None}, "0010,1020"),

@@ -53,3 +53,10 @@ def test_too_little_is_refused(tmp_path, counts):
     with pytest.raises(InputError, match="Seed"):
         make_studies(tmp_path / "a", "nifti", 2, 12, (64, 64), seed=-1)
     assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--format", "nifti"], []])
+def test_a_way_to_store_uptake_is_for_dicom(tmp_path, capsys, arguments):
+    assert main(["make_phantom", "-o", str(tmp_path / "a"), "--patients", "2", *arguments, "--suv", "ge"]) == 1
+    assert "--suv ge is for --format dicom" in capsys.readouterr().err
+    assert not (tmp_path / "a").exists()

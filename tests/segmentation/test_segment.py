@@ -11,6 +11,7 @@ from nnunetv2_cipa.phantom.studies_folder import make_studies
 from nnunetv2_cipa.quantities import quantify
 
 pytest.importorskip("highdicom")
+pydicom = pytest.importorskip("pydicom")
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,22 @@ def test_dicom_study_gets_a_dicom_seg_that_others_read(dicom, model_folder, tmp_
     assert segment_item.SegmentedPropertyTypeCodeSequence[0].CodeValue == "108369006"
 
 
+def test_a_weight_that_the_header_lacks_is_given(dicom, model_folder, tmp_path, capsys):
+    shutil.copytree(dicom / "0001", tmp_path / "study")
+    for path in (tmp_path / "study" / "PET").iterdir():
+        slice_ = pydicom.dcmread(path)
+        slice_.PatientWeight = "0"
+        slice_.save_as(path)
+    table, model = tmp_path / "weights.csv", model_folder()
+    table.write_text("PatientID,kg\n0001,72.5\n")
+    assert segment("-i", tmp_path / "study", "-m", model, "-o", tmp_path / "out") == 1
+    assert "--weights" in capsys.readouterr().err
+    assert segment("-i", tmp_path / "study", "-m", model, "-o", tmp_path / "out", "--weights", table) == 0
+    assert segment("-i", dicom / "0001", "-m", model, "-o", tmp_path / "whole") == 0
+    found = [(tmp_path / name / "quantities.json").read_text() for name in ("out", "whole")]
+    assert found[0] == found[1]
+
+
 def test_nothing_found_is_an_empty_segmentation(dicom, model_folder, tmp_path):
     model = model_folder(thresholds=(40.0,))
     assert segment("-i", dicom / "0001", "-m", model, "-o", tmp_path / "out") == 0
@@ -111,6 +128,19 @@ def test_folder_of_studies_resumes_and_lists_failures(nifti, model_folder, tmp_p
     assert segment("-i", studies, "-m", model, "-o", out) == 1
     assert (out / "0002" / "quantities.json").is_file()
     assert (out / "0001" / "segmentation.nii.gz").stat().st_mtime_ns == before
+
+
+def test_results_of_another_model_or_grid_are_not_taken_for_done(nifti, model_folder, tmp_path, capsys):
+    out, model = tmp_path / "out", model_folder(thresholds=(4.0, 5.0))
+    assert segment("-i", nifti, "-m", model, "-o", out, "-f", 0) == 0
+    before = (out / "0001" / "quantities.json").read_text()
+    for other in (("-m", model_folder(), "-f", 0), ("-m", model), ("-m", model, "-f", 0, "--grid", "pet")):
+        capsys.readouterr()
+        assert segment("-i", nifti, *other, "-o", out) == 1
+        assert "0001 was made by" in capsys.readouterr().err
+    assert (out / "0001" / "quantities.json").read_text() == before
+    assert segment("-i", nifti, "-m", model, "-o", out, "--overwrite") == 0
+    assert (out / "0001" / "quantities.json").read_text() != before
 
 
 @pytest.mark.parametrize(

@@ -102,8 +102,14 @@ def check_sample(dataset: RawDataset, sample: SampleSubmission) -> None:
     """
     if not (cases := dataset.test_cases):
         raise InputError(f"{dataset.folder} has no test images, so there is nothing to submit. Leave --sample out.")
-    in_order(cases, sample)
-    empty_mask_of(sample)
+    try:
+        in_order(cases, sample)
+        empty_mask_of(sample)
+    except InputError as error:
+        raise InputError(
+            f"{error}\nOptions such as these are those of `nnUNetv2_cipa submission`: leave --sample out here, and "
+            "write the submission of predictions/final with it."
+        ) from error
 
 
 def _check_folders(workspace: Workspace) -> None:

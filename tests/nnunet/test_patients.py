@@ -85,6 +85,11 @@ def test_where_a_file_is_found(tmp_path, monkeypatch):
         ({f"{n % 501 * n}_{n}": str(n % 501 * n) for n in range(501)} | {f"0_{n}": "0" for n in range(401)}, "401 of"),
         ({f"BraTS21_{n}": f"BraTS21_{n}" for n in range(9)}, "BraTS21 for the dataset's name"),
         ({f"{a}_{n}": f"{a}_{n}" for a in ("ada", "bert") for n in range(9)}, "begin with ada, bert"),
+        (
+            {f"x_1_{study}_{number}": f"x_1_{study}" for study in (1, 2) for number in (1, 2)},
+            "x_1_1, x_1_2, which may as well be studies of only 1: x_1.",
+        ),
+        ({"slice_1": "slice_1", "slice_2": "slice_2"}, "they are named like slices"),
     ],
 )
 def test_doubt_is_said_with_the_remedy(patients, message):

@@ -135,3 +135,12 @@ def _name_the_target(error: OSError, path: Path, hidden: str) -> None:
 def existing_parent(path: Path) -> Path:
     """The path, or the nearest of its parents that is there."""
     return next(place for place in (path, *path.parents) if place.exists())
+
+
+def file_state(path: Path) -> list[int]:
+    """Size and times of a file, which differ after every change of its content.
+
+    The time of modification alone does not: `cp -p`, `rsync -t` and archives set it to an earlier one.
+    """
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns]

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.files import new_file
+from nnunetv2_cipa.files import file_state, new_file
 
 from .plans import CONFIGURATION_2D, read_planned_json
 from .raw_dataset import read_raw_dataset
@@ -125,7 +125,7 @@ def _changed_at(file: Path) -> float:
 
 
 class _Digests:
-    """Size, time and SHA-256 of raw files, as they were when they were found to be those that are preprocessed."""
+    """Size, times and SHA-256 of raw files, as they were when they were found to be those that are preprocessed."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -142,7 +142,7 @@ class _Digests:
 
     def differ(self, files: Sequence[Path]) -> bool:
         """Whether any has another content now."""
-        return any(not file.is_file() or self._state(file)[2] != self._known[file.name][2] for file in files)
+        return any(not file.is_file() or self._state(file)[-1] != self._known[file.name][-1] for file in files)
 
     def write(self, files: Iterator[Path]) -> None:
         """Write files down, where that is possible: without it the next start compares again."""
@@ -152,8 +152,8 @@ class _Digests:
                 target.write_text(json.dumps(states), encoding="utf-8")
 
     def _state(self, file: Path) -> list[Any]:
-        status = file.stat()
+        state = file_state(file)
         known = self._known.get(file.name)
-        if known is not None and known[:2] == [status.st_size, status.st_mtime_ns]:
+        if known is not None and known[:-1] == state:
             return known
-        return [status.st_size, status.st_mtime_ns, hashlib.sha256(file.read_bytes()).hexdigest()]
+        return [*state, hashlib.sha256(file.read_bytes()).hexdigest()]

@@ -92,6 +92,19 @@ def test_a_changed_image_is_found_by_its_content(folders, looked_before, dated_b
     assert changed_cases(raw, preprocessed, PLANS) == {"0002_1": "another image"}
 
 
+def test_a_changed_image_is_found_though_size_and_time_are_as_before(folders):
+    raw, preprocessed = folders
+    changed_cases(raw, preprocessed, PLANS)
+    image = raw / "imagesTr" / "0002_1_0001.png"
+    status, size = image.stat(), image.stat().st_size
+    darken(image)
+    with image.open("ab") as file:
+        file.write(bytes(max(0, size - image.stat().st_size)))  # PNG readers stop before it
+    os.truncate(image, size)
+    os.utime(image, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert changed_cases(raw, preprocessed, PLANS) == {"0002_1": "another image"}
+
+
 @pytest.mark.parametrize("dated_back", [True, False])
 def test_a_corrected_mask_is_found(folders, dated_back):
     raw, preprocessed = folders

@@ -25,6 +25,7 @@ from .raw_dataset import read_raw_dataset
 
 DIGESTS_FILE = "cipa_raw_content.json"
 MOST_COMPARED = 24
+_SETTINGS = ("channel_names", "labels", "regions_class_order", "modalities")
 _GROUND_TRUTH = "gt_segmentations"
 
 
@@ -39,7 +40,15 @@ def refuse_outdated(raw: Path, preprocessed: Path, plans: str) -> None:
     Raises:
         InputError: they are not; the message has cases and the command that preprocesses them again.
     """
+    settings = changed_settings(raw, preprocessed)
+    if settings == ["modalities"]:  # nothing is preprocessed by them
+        raise InputError(
+            f"{raw / 'dataset.json'} has other modalities than its copy, which trainings read. Copy it:\n"
+            f"    cp {raw / 'dataset.json'} {preprocessed / 'dataset.json'}"
+        )
     changes = changed_cases(raw, preprocessed, plans)
+    if settings:
+        changes = {"dataset.json": f"other {' and '.join(settings)}", **changes}
     if not changes:
         return
     shown = [f"    {case}: {what}" for case, what in list(changes.items())[:10]]
@@ -47,7 +56,7 @@ def refuse_outdated(raw: Path, preprocessed: Path, plans: str) -> None:
     raise InputError(
         "\n".join(
             [
-                f"{preprocessed} was preprocessed from other data than {raw} holds now ({len(changes)} cases):",
+                f"{preprocessed} was preprocessed from other data than {raw} holds now ({len(changes)} differences):",
                 *shown,
                 *(["    ..."] if len(changes) > len(shown) else []),
                 "Preprocess again, without the old copy of the labels, which nnU-Net does not always replace:",
@@ -55,6 +64,18 @@ def refuse_outdated(raw: Path, preprocessed: Path, plans: str) -> None:
             ]
         )
     )
+
+
+def changed_settings(raw: Path, preprocessed: Path) -> list[str]:
+    """What of dataset.json is not as in the copy beside the preprocessed data, of what trainings depend on.
+
+    Raises:
+        InputError: one of the two is not fit to be read.
+    """
+    if not (copy := preprocessed / "dataset.json").is_file():
+        return []
+    now, then = read_planned_json(raw / "dataset.json"), read_planned_json(copy)
+    return [key for key in _SETTINGS if now.get(key) != then.get(key)]
 
 
 def changed_cases(raw: Path, preprocessed: Path, plans: str) -> dict[str, str]:

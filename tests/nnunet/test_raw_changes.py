@@ -112,7 +112,9 @@ def test_a_corrected_mask_is_found(folders, dated_back):
     Image.fromarray(np.asarray(Image.open(mask)).T.copy()).save(mask)
     if dated_back:
         set_back(mask)
-    with pytest.raises(InputError, match=r"(?s)1 cases.*0003_1: another label.*nnUNetv2_plan_and_preprocess -d 7"):
+    with pytest.raises(
+        InputError, match=r"(?s)1 differences.*0003_1: another label.*nnUNetv2_plan_and_pre\S+ -d 7"
+    ):
         refuse_outdated(raw, preprocessed, PLANS)
 
 
@@ -123,6 +125,28 @@ def test_another_label_is_found_where_only_nnunets_copy_of_it_is_new(folders):
     Image.fromarray(np.asarray(Image.open(mask)).T.copy()).save(mask)
     shutil.copy(mask, preprocessed / "gt_segmentations")
     assert changed_cases(raw, preprocessed, PLANS) == {"0003_1": "another label"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"channel_names": {"0": "PET", "1": "CT"}}, r"(?s)1 differences.*dataset\.json: other channel_names.*--clean"),
+        ({"labels": {"background": 0, "ignore": 1}, "modalities": ["CT", "PET"]}, "other labels and modalities"),
+        ({"modalities": ["PET", "CT"]}, r"other modalities.*\n    cp \S+dataset\.json \S+dataset\.json$"),
+        ({"numTraining": 9}, None),
+    ],
+)
+def test_another_dataset_json_is_found(folders, changed, message):
+    raw, preprocessed = folders
+    content = json.loads((raw / "dataset.json").read_text()) | changed
+    (raw / "dataset.json").write_text(json.dumps(content))
+    if message is None:
+        refuse_outdated(raw, preprocessed, PLANS)
+        return
+    with pytest.raises(InputError, match=message):
+        refuse_outdated(raw, preprocessed, PLANS)
+    shutil.copy(raw / "dataset.json", preprocessed)
+    refuse_outdated(raw, preprocessed, PLANS)
 
 
 def test_new_and_removed_cases_are_found(folders):

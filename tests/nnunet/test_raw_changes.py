@@ -112,9 +112,7 @@ def test_a_corrected_mask_is_found(folders, dated_back):
     Image.fromarray(np.asarray(Image.open(mask)).T.copy()).save(mask)
     if dated_back:
         set_back(mask)
-    with pytest.raises(
-        InputError, match=r"(?s)1 differences.*0003_1: another label.*nnUNetv2_plan_and_pre\S+ -d 7"
-    ):
+    with pytest.raises(InputError, match=r"(?s)1 differences.*0003_1: another label.*nnUNetv2_plan_and_pre\S+ -d 7"):
         refuse_outdated(raw, preprocessed, PLANS)
 
 

@@ -75,7 +75,7 @@ def find_patients(folder: Path) -> Path | None:
             if raw:
                 names = (place.resolve().name, _planned_dataset(place / "plans.json"))
                 places += [Path(raw, name) for name in names if name]
-    return next((place / PATIENTS_FILE for place in places if (place / PATIENTS_FILE).is_file()), None)
+    return next((place / PATIENTS_FILE for place in places if (place / PATIENTS_FILE).exists()), None)
 
 
 def _planned_dataset(plans: Path) -> str | None:
@@ -182,7 +182,7 @@ def mixing(folds: Folds, patients: Mapping[str, str]) -> dict[int, list[str]]:
 
 def _read_json(file: Path) -> Any:  # noqa: ANN401 - whatever JSON can hold
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror}.") from error
     except ValueError as error:

@@ -42,6 +42,17 @@ def test_a_file_that_is_not_there(tmp_path):
         patients_of(["a"], tmp_path / "patients.json")
 
 
+def test_a_byte_order_mark_does_no_harm(tmp_path):
+    (tmp_path / "patients.json").write_text('{"case_1": "Ada"}', encoding="utf-8-sig")
+    assert read_patients(tmp_path / "patients.json") == {"case_1": "Ada"}
+
+
+def test_a_folder_in_its_place_is_named(tmp_path):
+    (tmp_path / "patients.json").mkdir()
+    with pytest.raises(InputError, match=r"patients\.json cannot be read: Is a directory"):
+        patients_of(["a"], find_patients(tmp_path))
+
+
 def test_a_file_has_the_last_word(tmp_path):
     write_patients(tmp_path, {"0001_2": "Bert", "0001_1": "Ada", "0002_1": "Ada"})
     file = tmp_path / "patients.json"

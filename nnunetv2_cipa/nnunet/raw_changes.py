@@ -67,14 +67,17 @@ def refuse_outdated(raw: Path, preprocessed: Path, plans: str) -> None:
 
 
 def changed_settings(raw: Path, preprocessed: Path) -> list[str]:
-    """What of dataset.json is not as in the copy beside the preprocessed data, of what trainings depend on.
+    """What of dataset.json has changed since it was copied beside the preprocessed data, of what trainings depend on.
+
+    A copy that was edited later is what its user wants to be trained on.
 
     Raises:
         InputError: one of the two is not fit to be read.
     """
-    if not (copy := preprocessed / "dataset.json").is_file():
+    file, copy = raw / "dataset.json", preprocessed / "dataset.json"
+    if not copy.is_file() or _changed_at(copy) > _changed_at(file):
         return []
-    now, then = read_planned_json(raw / "dataset.json"), read_planned_json(copy)
+    now, then = read_planned_json(file), read_planned_json(copy)
     return [key for key in _SETTINGS if now.get(key) != then.get(key)]
 
 

@@ -143,7 +143,7 @@ def test_another_dataset_json_is_found(folders, changed, message):
         return
     with pytest.raises(InputError, match=message):
         refuse_outdated(raw, preprocessed, PLANS)
-    shutil.copy(raw / "dataset.json", preprocessed)
+    (preprocessed / "dataset.json").touch()  # edited later, too
     refuse_outdated(raw, preprocessed, PLANS)
 
 

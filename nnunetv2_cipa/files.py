@@ -135,7 +135,7 @@ def read_json(file: Path) -> Any:  # noqa: ANN401 - whatever JSON can hold
         InputError: it cannot be read, or is something else.
     """
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror}.") from error
     except ValueError as error:
@@ -166,3 +166,12 @@ def _name_the_target(error: OSError, path: Path, hidden: str) -> None:
 def existing_parent(path: Path) -> Path:
     """The path, or the nearest of its parents that is there."""
     return next(place for place in (path, *path.parents) if place.exists())
+
+
+def file_state(path: Path) -> list[int]:
+    """Size and times of a file, which differ after every change of its content.
+
+    The time of modification alone does not: `cp -p`, `rsync -t` and archives set it to an earlier one.
+    """
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns]

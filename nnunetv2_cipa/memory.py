@@ -76,7 +76,8 @@ def _limits(mount: Path, group: str, limit_file: str, usage_file: str, cache_key
     for place in (folder, *folder.parents):
         limit = _number(place / limit_file)
         if limit is not None:
-            yield Limit(limit, (_number(place / usage_file) or 0) - _cached(place / "memory.stat", cache_key))
+            used = (_number(place / usage_file) or 0) - _cached(place / "memory.stat", cache_key)
+            yield Limit(limit, max(0, used))  # the two are not read at the same time
         if place == mount:
             break
 

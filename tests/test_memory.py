@@ -28,6 +28,11 @@ def test_version_2_in_a_container(cgroups):
     assert cgroups("0::/\n", files) == [Limit(4 * GIB, 2000)]
 
 
+def test_no_more_is_left_than_the_limit(cgroups):
+    files = {"memory.max": "1000", "memory.current": "10", "memory.stat": "inactive_file 50"}
+    assert [limit.available for limit in cgroups("0::/", files)] == [1000]
+
+
 def test_version_2_in_a_batch_job_with_the_limits_of_its_parents(cgroups):
     files = {
         "slurm/job_7/step_0/memory.max": "max\n",

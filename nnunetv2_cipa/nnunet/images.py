@@ -1,8 +1,10 @@
 """Images of a dataset in nnU-Net's layout: where they are, and what their channels are called."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nnunetv2_cipa.errors import InputError
 
@@ -24,6 +26,22 @@ class Images:
     channel_names: tuple[str, ...]
 
 
+def listed_modalities(dataset_json: Mapping[str, Any]) -> list[str] | None:
+    """The modalities that a dataset.json has beside the names of channels, in the order of the channels' numbers.
+
+    They may be written as a list, or by channel as the names are; None where there are none.
+
+    Raises:
+        ValueError: they are neither.
+    """
+    listed = dataset_json.get("modalities")
+    if isinstance(listed, Mapping):
+        listed = [listed[key] for key in sorted(listed, key=int)]
+    if listed is not None and not isinstance(listed, list):
+        raise ValueError(f'modalities must be a list, such as ["CT", "PET"], and are {listed!r}')
+    return None if listed is None else list(map(str, listed))
+
+
 def images_in(folder: Path) -> Images:
     """Describe a folder of images by the dataset.json beside it; its list `modalities`, if any, names the channels.
 
@@ -36,7 +54,7 @@ def images_in(folder: Path) -> Images:
     try:
         content = json.loads(dataset_json.read_text(encoding="utf-8"))
         channels = content["channel_names"]
-        names = content.get("modalities") or [channels[key] for key in sorted(channels, key=int)]
+        names = listed_modalities(content) or [channels[key] for key in sorted(channels, key=int)]
         return Images(str(folder), content["file_ending"], tuple(map(str, names)))
     except OSError as error:
         raise InputError(f"{dataset_json} cannot be read: {error.strerror}.") from error

@@ -12,7 +12,7 @@ from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_file, read_json
 
 from .folds import NUM_FOLDS, Folds
-from .patient_names import dataset_name, lettered_patients, patients_by_name
+from .patient_names import dataset_name, lettered_patients, patients_by_name, slices_alone
 
 PATIENTS_FILE = "patients.json"
 """Beside dataset.json: `{case: patient}` for the cases of training and test set."""
@@ -74,7 +74,7 @@ def find_patients(folder: Path) -> Path | None:
             if raw:
                 names = (place.resolve().name, _planned_dataset(place / "plans.json"))
                 places += [Path(raw, name) for name in names if name]
-    return next((place / PATIENTS_FILE for place in places if (place / PATIENTS_FILE).is_file()), None)
+    return next((place / PATIENTS_FILE for place in places if (place / PATIENTS_FILE).exists()), None)
 
 
 def _planned_dataset(plans: Path) -> str | None:
@@ -131,6 +131,13 @@ def doubts(patients: Mapping[str, str]) -> list[str]:
         found = (
             f"Each of {len(patients)} cases is taken for a patient of its own, though their names begin with "
             f"{_listed(names)}, which may be patients."
+        )
+    elif most == 1 and slices_alone(patients):
+        found = f"Each of {len(patients)} cases is taken for a patient of its own, though they are named like slices."
+    elif most > 1 and len(wider := Counter(patients_by_name(count).values())) < len(count):
+        found = (
+            f"{len(patients)} cases are taken for those of {len(count)} patients, {_listed(count)}, which may as well "
+            f"be studies of only {len(wider)}: {_listed(wider)}."
         )
     return [f"{found} {REMEDY}"] if found else []
 

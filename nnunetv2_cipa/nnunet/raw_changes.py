@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.files import new_file
+from nnunetv2_cipa.files import file_state, new_file
 
 from .plans import CONFIGURATION_2D, read_planned_json
 from .raw_dataset import read_raw_dataset
 
 DIGESTS_FILE = "cipa_raw_content.json"
 MOST_COMPARED = 24
+_SETTINGS = ("channel_names", "labels", "regions_class_order", "modalities")
 _GROUND_TRUTH = "gt_segmentations"
 
 
@@ -39,7 +40,15 @@ def refuse_outdated(raw: Path, preprocessed: Path, plans: str) -> None:
     Raises:
         InputError: they are not; the message has cases and the command that preprocesses them again.
     """
+    settings = changed_settings(raw, preprocessed)
+    if settings == ["modalities"]:  # nothing is preprocessed by them
+        raise InputError(
+            f"{raw / 'dataset.json'} has other modalities than its copy, which trainings read. Copy it:\n"
+            f"    cp {raw / 'dataset.json'} {preprocessed / 'dataset.json'}"
+        )
     changes = changed_cases(raw, preprocessed, plans)
+    if settings:
+        changes = {"dataset.json": f"other {' and '.join(settings)}", **changes}
     if not changes:
         return
     shown = [f"    {case}: {what}" for case, what in list(changes.items())[:10]]
@@ -47,7 +56,7 @@ def refuse_outdated(raw: Path, preprocessed: Path, plans: str) -> None:
     raise InputError(
         "\n".join(
             [
-                f"{preprocessed} was preprocessed from other data than {raw} holds now ({len(changes)} cases):",
+                f"{preprocessed} was preprocessed from other data than {raw} holds now ({len(changes)} differences):",
                 *shown,
                 *(["    ..."] if len(changes) > len(shown) else []),
                 "Preprocess again, without the old copy of the labels, which nnU-Net does not always replace:",
@@ -55,6 +64,21 @@ def refuse_outdated(raw: Path, preprocessed: Path, plans: str) -> None:
             ]
         )
     )
+
+
+def changed_settings(raw: Path, preprocessed: Path) -> list[str]:
+    """What of dataset.json has changed since it was copied beside the preprocessed data, of what trainings depend on.
+
+    A copy that was edited later is what its user wants to be trained on.
+
+    Raises:
+        InputError: one of the two is not fit to be read.
+    """
+    file, copy = raw / "dataset.json", preprocessed / "dataset.json"
+    if not copy.is_file() or _changed_at(copy) > _changed_at(file):
+        return []
+    now, then = read_planned_json(file), read_planned_json(copy)
+    return [key for key in _SETTINGS if now.get(key) != then.get(key)]
 
 
 def changed_cases(raw: Path, preprocessed: Path, plans: str) -> dict[str, str]:
@@ -125,7 +149,7 @@ def _changed_at(file: Path) -> float:
 
 
 class _Digests:
-    """Size, time and SHA-256 of raw files, as they were when they were found to be those that are preprocessed."""
+    """Size, times and SHA-256 of raw files, as they were when they were found to be those that are preprocessed."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -142,7 +166,7 @@ class _Digests:
 
     def differ(self, files: Sequence[Path]) -> bool:
         """Whether any has another content now."""
-        return any(not file.is_file() or self._state(file)[2] != self._known[file.name][2] for file in files)
+        return any(not file.is_file() or self._state(file)[-1] != self._known[file.name][-1] for file in files)
 
     def write(self, files: Iterator[Path]) -> None:
         """Write files down, where that is possible: without it the next start compares again."""
@@ -152,8 +176,8 @@ class _Digests:
                 target.write_text(json.dumps(states), encoding="utf-8")
 
     def _state(self, file: Path) -> list[Any]:
-        status = file.stat()
+        state = file_state(file)
         known = self._known.get(file.name)
-        if known is not None and known[:2] == [status.st_size, status.st_mtime_ns]:
+        if known is not None and known[:-1] == state:
             return known
-        return [status.st_size, status.st_mtime_ns, hashlib.sha256(file.read_bytes()).hexdigest()]
+        return [*state, hashlib.sha256(file.read_bytes()).hexdigest()]

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -102,8 +103,14 @@ def check_sample(dataset: RawDataset, sample: SampleSubmission) -> None:
     """
     if not (cases := dataset.test_cases):
         raise InputError(f"{dataset.folder} has no test images, so there is nothing to submit. Leave --sample out.")
-    in_order(cases, sample)
-    empty_mask_of(sample)
+    try:
+        in_order(cases, sample)
+        empty_mask_of(sample)
+    except InputError as error:
+        raise InputError(
+            f"{error}\nOptions such as these are those of `nnUNetv2_cipa submission`: leave --sample out here, and "
+            "write the submission of predictions/final with it."
+        ) from error
 
 
 def _check_folders(workspace: Workspace) -> None:
@@ -113,11 +120,22 @@ def _check_folders(workspace: Workspace) -> None:
         )
     converted = [workspace.raw] if workspace.source.converter else []
     for folder in (workspace.folder, workspace.preprocessed, workspace.results, *converted):
-        place = existing_parent(folder)
-        if not place.is_dir():
-            raise InputError(f"{folder} cannot be made: {place} is a file.")
-        if not os.access(place, os.W_OK | os.X_OK):
-            raise InputError(f"{folder} cannot be written to: no permission in {place}.")
+        _try_to_write(folder)
+
+
+def _try_to_write(folder: Path) -> None:
+    """Make a folder in a folder, or where it is to be made, and remove it: permissions alone do not tell everything."""
+    place = existing_parent(folder)
+    if not place.is_dir():
+        raise InputError(f"{folder} cannot be made: {place} is a file.")
+    longest = os.statvfs(place).f_namemax
+    if too_long := [name for name in folder.parts if len(os.fsencode(name)) > longest]:
+        raise InputError(f"{folder} cannot be made: names may have {longest} bytes, and {too_long[0]} has more.")
+    try:
+        with tempfile.TemporaryDirectory(prefix=".cipa", dir=place):
+            pass
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written to: {error.strerror} in {place}.") from error
 
 
 def _check_labels(dataset: RawDataset, experiment: Experiment) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.files import file_state
 
 from .step import Step
 
@@ -129,15 +130,15 @@ class ContentDigests:
         return _hash(files)
 
     def _file(self, path: Path) -> str:
-        state = path.stat()
+        state = file_state(path)
         known = self._known.get(str(path))
-        if known is None or known[:2] != [state.st_size, state.st_mtime_ns]:
+        if known is None or known[:-1] != state:
             content = hashlib.sha256()
             with path.open("rb") as file:
                 while chunk := file.read(_CHUNK):
                     content.update(chunk)
-            known = self._known[str(path)] = [state.st_size, state.st_mtime_ns, content.hexdigest()]
-        return str(known[2])
+            known = self._known[str(path)] = [*state, content.hexdigest()]
+        return str(known[-1])
 
 
 def step_key(step: Step, folder: Path, contents: Mapping[Path, str], needs: Sequence[str]) -> str:

@@ -1,12 +1,15 @@
 """The sample submission of a challenge: which columns and which rows, in which order."""
 
 import csv
+import shlex
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from nnunetv2_cipa.errors import InputError
+
+_ONE_ROW = "What can be written is one row an id with all of its foreground, not a row for each class or lesion."
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ def read_sample(file: Path, columns: tuple[str, str] | None = None) -> SampleSub
 
     Args:
         file: CSV, separated by commas, with a line of column names.
-        columns: Names of the columns of ids and of masks; by default the first and the last.
+        columns: Names of the columns of ids and of masks; by default the first and the last that have a name.
 
     Raises:
         InputError: it cannot be read, has a row of another length, lacks the columns, or has an id twice.
@@ -53,9 +56,13 @@ def read_sample(file: Path, columns: tuple[str, str] | None = None) -> SampleSub
     uneven = [line for line, row in enumerate(rows, start=2) if len(row) != len(header)]
     if uneven:
         raise InputError(f"{file} has {len(header)} columns, but not in line {', '.join(map(str, uneven[:5]))}.")
-    names = columns or (header[0], header[-1])
-    if len(header) < 2 or names[0] == names[1] or not set(names) <= set(header):
-        raise InputError(f"{file} must have a column of ids and one of masks. Its columns: {', '.join(header)}.")
+    named = [name for name in header if name.strip()]  # an index or a comma too many makes columns without
+    names = columns or (*named[:1], *named[-1:])
+    if len(set(names)) < 2 or not set(names) <= set(named):
+        separators = "" if len(header) > 1 or not set(";\t") & set(header[0]) else " Separate columns by commas."
+        raise InputError(
+            f"{file} must have a column of ids and one of masks. Its columns: {', '.join(header)}.{separators}"
+        )
     sample = SampleSubmission(file, header, tuple(rows), header.index(names[0]), header.index(names[1]))
     _refuse_several_rows(sample)
     return sample
@@ -83,9 +90,9 @@ def empty_mask_of(sample: SampleSubmission) -> str:
 
 
 def _is_runs(text: str) -> bool:
-    """Whether a text is a list of starts and lengths of at least one pixel each."""
+    """Whether a text is a list of starts and lengths, both of them counted from 1."""
     words = text.split()
-    return bool(words) and len(words) % 2 == 0 and all(map(str.isdecimal, words)) and "0" not in words[1::2]
+    return bool(words) and len(words) % 2 == 0 and all(map(str.isdecimal, words)) and "0" not in words
 
 
 def _refuse_several_rows(sample: SampleSubmission) -> None:
@@ -95,8 +102,8 @@ def _refuse_several_rows(sample: SampleSubmission) -> None:
     others = [name for index, name in enumerate(sample.columns) if index not in (sample.id_column, sample.mask_column)]
     what = f", which {' and '.join(others)} may tell apart" if others else ""
     lines = [
-        f"{sample.file} has several rows an id{what}. What can be written is one row an id with all of its foreground, "
-        "not a row for each class or lesion. If other columns hold ids and masks, name them with --columns.",
+        f"{sample.file} has several rows an id{what}. {_ONE_ROW} If other columns hold ids and masks, name them with "
+        "--columns.",
         f"{len(twice)} ids more than once:",
         *_listed(twice),
     ]
@@ -114,18 +121,28 @@ def in_order(ids: Iterable[str], sample: SampleSubmission) -> list[str]:
     try:
         check_rows(sample.columns, ordered, sample)
     except InputError as error:
-        raise InputError(f"{error}{_hint(ordered, sample.ids)}") from error
+        raise InputError(f"{error}{_hint(ordered, sample)}") from error
     return ordered
 
 
-def _hint(ids: Iterable[str], expected: Iterable[str]) -> str:
-    """What makes ids those of the sample, if only an ending is missing."""
-    given, wanted = set(ids), set(expected)
-    one = next(iter(wanted), "")
-    for ending in (one[len(start) :] for start in given if one.startswith(start)):
-        if ending and {f"{start}{ending}" for start in given} == wanted:
-            return f"\nWith --id-ending {ending} they would be the sample's."
-    return ""
+def _hint(ids: Collection[str], sample: SampleSubmission) -> str:
+    """What would make ids those of the sample, or most of them, or why nothing would."""
+    given = set(ids)
+    here = len(given.intersection(sample.ids))
+    for index, column in enumerate(sample.columns):
+        if column.strip() and len(given.intersection(row[index] for row in sample.rows)) > here:
+            mask = "MASK" if index == sample.mask_column else sample.columns[sample.mask_column]
+            return f"\nThe column {column} has them: --columns {shlex.join((column, mask))}"
+    endings = Counter(one[end:] for one in sample.ids for end in range(1, len(one)) if one[:end] in given)
+    shared = [(ending, number) for ending, number in endings.most_common(3) if number > here]
+    if not shared:
+        return ""
+    everywhere = [ending for ending, number in shared if number == len(given)]
+    if len(given) > 1 and len(everywhere) > 1:
+        return f"\nThe sample has several rows a case, such as {' and '.join(everywhere)}. {_ONE_ROW}"
+    ending, number = shared[0]
+    fit = "they would be the sample's" if number == len(given) == len(sample.rows) else f"{number} would be in it"
+    return f"\nWith --id-ending {shlex.quote(ending)} {fit}."
 
 
 def check_rows(columns: Sequence[str], ids: Sequence[str], sample: SampleSubmission) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from nnunetv2_cipa.arguments import add_patients_argument
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_file, new_folder
-from nnunetv2_cipa.nnunet.patients import doubts, find_patients, patients_of
+from nnunetv2_cipa.nnunet.patients import REMEDY, doubts, find_patients, patients_of
 
 from .masks import is_placed, write_nifti_masks, write_png_masks
 from .predictions import Predictions, find_predictions
@@ -93,7 +93,10 @@ def _patients(predictions: Predictions, given: Path | None) -> dict[str, str] | 
     print(f"Patients, by {file or 'the names of slices (--patients FILE.json may tell others)'}: {shown}")
     for doubt in [] if file else doubts(patients):
         print(f"WARNING: {doubt}")
-    if lines := gaps(stacks_of(patients)):
+    stacks = stacks_of(patients)
+    if len(stacks) > 1 and all(len(stack.cases) == 1 for stack in stacks):
+        print(f"WARNING: each of the {len(stacks)} volumes is a single slice. {REMEDY}")
+    if lines := gaps(stacks):
         print("\n".join(["WARNING: slices are missing between others, and are empty in the volumes:", *lines]))
     return patients
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.network import MODALITIES
+from nnunetv2_cipa.nnunet.images import listed_modalities
 from nnunetv2_cipa.training.modality_words import modality_of
 
 CT, PET = MODALITIES
@@ -68,7 +69,10 @@ def modality_channels(
         InputError: the dataset does not have two channels, or its names contradict CT and PET or each other.
     """
     names = _channel_names(dataset_json)
-    listed = dataset_json.get("modalities")
+    try:
+        listed = listed_modalities(dataset_json)
+    except ValueError as error:
+        raise InputError(f"dataset.json: {error}.") from error
     by_list = None if listed is None else _order(listed, "modalities")
     doubts: tuple[str, ...] = ()
     if [modality_of(name) for name in names] == [CT, CT]:

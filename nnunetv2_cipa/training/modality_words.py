@@ -58,6 +58,8 @@ _TELLING = {
     modality: re.compile(f"{_ANY}{_one_of(stems)}{_ANY}|{_ANY}{_one_of(_DISTINCT[modality])}.*")
     for modality, stems in _STEMS.items()
 }
+_DESTINATION = re.compile(r"(?:[\W_]+(?:in)?to|2|[\W_]+on)[\W_]*[A-Za-z]+$")
+"""What a channel was resampled or registered to, which is the other modality."""
 _WORD = re.compile(r"[^\W\d_]+")
 _SPELLED_BY_CASE = re.compile(r"[A-Z]{2,}|[A-Z]?[a-z]+")
 """SUV and bw in SUVbw."""
@@ -69,6 +71,7 @@ def modality_of(name: str) -> str | None:
     A name is taken apart where no letters are and where the case changes. A word tells a modality if it consists of
     known parts (petres, ldct, fdgpet); others, such as carpet and product, do not.
     """
-    words = {word.lower() for pattern in (_WORD, _SPELLED_BY_CASE) for word in pattern.findall(name)}
+    own = _DESTINATION.sub("", name)
+    words = {word.lower() for pattern in (_WORD, _SPELLED_BY_CASE) for word in pattern.findall(own)}
     told = [modality for modality, pattern in _TELLING.items() if any(map(pattern.fullmatch, words))]
     return told[0] if len(told) == 1 else None

@@ -29,6 +29,9 @@ def test_modalities_say_more_than_names_that_choose_a_normalisation(raw):
     names = {"0": "CT", "1": "CT"}
     (raw / "dataset.json").write_text(json.dumps({**DATASET, "channel_names": names, "modalities": ["PET", "CT"]}))
     assert images_in(raw / "imagesTs").channel_names == ("PET", "CT")
+    by_channel = {"1": "CT", "0": "PET"}
+    (raw / "dataset.json").write_text(json.dumps({**DATASET, "channel_names": names, "modalities": by_channel}))
+    assert images_in(raw / "imagesTs").channel_names == ("PET", "CT")
 
 
 def test_images_belong_to_label_files(raw, tmp_path):

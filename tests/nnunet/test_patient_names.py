@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnunetv2_cipa.nnunet.patient_names import dataset_name, lettered_patients, patients_by_name
+from nnunetv2_cipa.nnunet.patient_names import dataset_name, lettered_patients, patients_by_name, slices_alone
 
 OWN = None  # every case is a patient of its own
 
@@ -29,6 +29,12 @@ OWN = None  # every case is a patient of its own
         (["STS_001_12", "STS_001_13"], ["STS_001"] * 2),
         (["STS_001_12", "STS_002_12"], ["STS_001", "STS_002"]),
         (["0001_z12", "0001_z13"], ["0001"] * 2),
+        (["STS_001.017", "STS_001.018", "STS_002.z017"], ["STS_001", "STS_001", "STS_002"]),
+        (["1.2.840.113.17", "1.2.840.113.18"], OWN),
+        (["1.2.840.113.17_1", "1.2.840.113.17_2"], ["1.2.840.113.17"] * 2),
+        (["P01_IM0012", "P01_IM0013", "P02_sl7"], ["P01", "P01", "P02"]),
+        (["R01-001", "R01-002", "R01-003", "AMC-001"], OWN),
+        (["ISPY1_1001", "ISPY1_1002", "DUKE_001", "NACT_01"], OWN),
         (["0001-17", "0001-18", "0002-3"], ["0001", "0001", "0002"]),
         (["PCLT20K_0001_17", "PCLT20K_0002_17"], ["PCLT20K_0001", "PCLT20K_0002"]),
         (["P01_1", "P02_1"], ["P01", "P02"]),
@@ -123,3 +129,13 @@ def test_what_may_be_a_patient_after_all():
     assert lettered_patients(["ada_1", "ada_2", "bert_1"]) == ["ada", "bert"]
     assert lettered_patients(["CHUM-001", "CHUM-002", "CHUS-001"]) == []
     assert lettered_patients(["la_003", "la_004"]) == []
+
+
+def test_words_after_the_number_do_not_hide_what_is_in_doubt():
+    assert dataset_name(["BraTS2021_00001_seg", "BraTS2021_00002_seg"]) == "BraTS2021"
+    assert lettered_patients(["R01-001_ct", "R01-002_ct", "AMC_001_ct", "AMC_002_ct"]) == ["R01", "AMC"]
+
+
+def test_names_that_are_slices_and_nothing_else():
+    assert slices_alone(["slice_001", "Slice002", "z17"])
+    assert not slices_alone(["slice_001", "case_001"])

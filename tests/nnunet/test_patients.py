@@ -42,6 +42,17 @@ def test_a_file_that_is_not_there(tmp_path):
         patients_of(["a"], tmp_path / "patients.json")
 
 
+def test_a_byte_order_mark_does_no_harm(tmp_path):
+    (tmp_path / "patients.json").write_text('{"case_1": "Ada"}', encoding="utf-8-sig")
+    assert read_patients(tmp_path / "patients.json") == {"case_1": "Ada"}
+
+
+def test_a_folder_in_its_place_is_named(tmp_path):
+    (tmp_path / "patients.json").mkdir()
+    with pytest.raises(InputError, match=r"patients\.json cannot be read: Is a directory"):
+        patients_of(["a"], find_patients(tmp_path))
+
+
 def test_a_file_has_the_last_word(tmp_path):
     write_patients(tmp_path, {"0001_2": "Bert", "0001_1": "Ada", "0002_1": "Ada"})
     file = tmp_path / "patients.json"
@@ -85,6 +96,11 @@ def test_where_a_file_is_found(tmp_path, monkeypatch):
         ({f"{n % 501 * n}_{n}": str(n % 501 * n) for n in range(501)} | {f"0_{n}": "0" for n in range(401)}, "401 of"),
         ({f"BraTS21_{n}": f"BraTS21_{n}" for n in range(9)}, "BraTS21 for the dataset's name"),
         ({f"{a}_{n}": f"{a}_{n}" for a in ("ada", "bert") for n in range(9)}, "begin with ada, bert"),
+        (
+            {f"x_1_{study}_{number}": f"x_1_{study}" for study in (1, 2) for number in (1, 2)},
+            "x_1_1, x_1_2, which may as well be studies of only 1: x_1.",
+        ),
+        ({"slice_1": "slice_1", "slice_2": "slice_2"}, "they are named like slices"),
     ],
 )
 def test_doubt_is_said_with_the_remedy(patients, message):

@@ -92,6 +92,19 @@ def test_a_changed_image_is_found_by_its_content(folders, looked_before, dated_b
     assert changed_cases(raw, preprocessed, PLANS) == {"0002_1": "another image"}
 
 
+def test_a_changed_image_is_found_though_size_and_time_are_as_before(folders):
+    raw, preprocessed = folders
+    changed_cases(raw, preprocessed, PLANS)
+    image = raw / "imagesTr" / "0002_1_0001.png"
+    status, size = image.stat(), image.stat().st_size
+    darken(image)
+    with image.open("ab") as file:
+        file.write(bytes(max(0, size - image.stat().st_size)))  # PNG readers stop before it
+    os.truncate(image, size)
+    os.utime(image, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert changed_cases(raw, preprocessed, PLANS) == {"0002_1": "another image"}
+
+
 @pytest.mark.parametrize("dated_back", [True, False])
 def test_a_corrected_mask_is_found(folders, dated_back):
     raw, preprocessed = folders
@@ -99,7 +112,7 @@ def test_a_corrected_mask_is_found(folders, dated_back):
     Image.fromarray(np.asarray(Image.open(mask)).T.copy()).save(mask)
     if dated_back:
         set_back(mask)
-    with pytest.raises(InputError, match=r"(?s)1 cases.*0003_1: another label.*nnUNetv2_plan_and_preprocess -d 7"):
+    with pytest.raises(InputError, match=r"(?s)1 differences.*0003_1: another label.*nnUNetv2_plan_and_pre\S+ -d 7"):
         refuse_outdated(raw, preprocessed, PLANS)
 
 
@@ -110,6 +123,28 @@ def test_another_label_is_found_where_only_nnunets_copy_of_it_is_new(folders):
     Image.fromarray(np.asarray(Image.open(mask)).T.copy()).save(mask)
     shutil.copy(mask, preprocessed / "gt_segmentations")
     assert changed_cases(raw, preprocessed, PLANS) == {"0003_1": "another label"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"channel_names": {"0": "PET", "1": "CT"}}, r"(?s)1 differences.*dataset\.json: other channel_names.*--clean"),
+        ({"labels": {"background": 0, "ignore": 1}, "modalities": ["CT", "PET"]}, "other labels and modalities"),
+        ({"modalities": ["PET", "CT"]}, r"other modalities.*\n    cp \S+dataset\.json \S+dataset\.json$"),
+        ({"numTraining": 9}, None),
+    ],
+)
+def test_another_dataset_json_is_found(folders, changed, message):
+    raw, preprocessed = folders
+    content = json.loads((raw / "dataset.json").read_text()) | changed
+    (raw / "dataset.json").write_text(json.dumps(content))
+    if message is None:
+        refuse_outdated(raw, preprocessed, PLANS)
+        return
+    with pytest.raises(InputError, match=message):
+        refuse_outdated(raw, preprocessed, PLANS)
+    (preprocessed / "dataset.json").touch()  # edited later, too
+    refuse_outdated(raw, preprocessed, PLANS)
 
 
 def test_new_and_removed_cases_are_found(folders):

@@ -105,7 +105,7 @@ def test_another_sample_repeats_the_submission_only(workspace, tmp_path):
 def test_a_sample_of_other_cases_is_refused_before_planning(workspace, tmp_path):
     executor = FakeExecutor(workspace, TRAINERS[:1])
     experiment = replace(EXPERIMENT, sample=sample_of(tmp_path / "sample.csv", "b_1"))
-    with pytest.raises(InputError, match=r"does not fit .*sample\.csv"):
+    with pytest.raises(InputError, match=r"(?s)does not fit .*sample\.csv.*nnUNetv2_cipa submission"):
         run_pipeline(workspace, experiment, placement=Placement(lambda folder: executor))
     assert executor.names == ["convert"]
 

@@ -123,6 +123,14 @@ def test_content_and_names_decide(data, digests):
     assert len({before, changed, digests.digest(data)}) == 3
 
 
+def test_a_change_is_found_though_size_and_time_are_as_before(data, digests):
+    before, image = digests.digest(data), data / "a" / "image"
+    status = image.stat()
+    image.write_text("others")  # of the same length
+    os.utime(image, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert digests.digest(data) != before
+
+
 def test_unchanged_files_are_not_read_again(data, tmp_path, monkeypatch):
     before = ContentDigests(tmp_path / "digests.json").digest(data)
     again = ContentDigests(tmp_path / "digests.json")

@@ -20,6 +20,12 @@ def test_first_and_last_column_by_default(sample):
     assert read.ids == ["b", "a"]
 
 
+def test_columns_without_a_name_are_neither_ids_nor_masks(sample):
+    read = sample(",id,rle,\n0,a,1 1,\n1,b,,\n")
+    assert (read.id_column, read.mask_column) == (1, 2)
+    assert read.ids == ["a", "b"]
+
+
 def test_named_columns(sample):
     read = sample("ImageId,EncodedPixels,ClassId\na,1 1,4\n", ("ImageId", "EncodedPixels"))
     assert (read.id_column, read.mask_column) == (0, 1)
@@ -30,6 +36,9 @@ def test_named_columns(sample):
     [
         ("", None, "no CSV file"),
         ("id\na\n", None, "a column of ids and one of masks"),
+        ("id;rle\na;\n", None, "Its columns: id;rle. Separate columns by commas"),
+        ("id\trle\na\t\n", None, "Separate columns by commas"),
+        ("a_1,\na_2,\n", None, "a column of ids and one of masks"),
         ("id,rle\na,\n", ("id", "mask"), "Its columns: id, rle"),
         ("id,rle\na,\nb\nc,1,2\n", None, "not in line 3, 4"),
         ("id,rle\na,\nb,\na,\n", None, "several rows an id. .*\n1 ids more than once:\n    a"),
@@ -87,6 +96,7 @@ def test_another_order_is_named(sample):
         (["", ""], ""),
         (["1 1", "1 1"], ""),
         (["1 0", "1 0"], "1 0"),
+        (["0 1", "0 1"], "0 1"),
         (["0", "0"], "0"),
         (["1 3 9 2", "-1"], "-1"),
         (["1 3", "", " "], ""),
@@ -114,3 +124,28 @@ def test_an_ending_that_ids_lack_is_named(sample, ending):
     with pytest.raises(InputError) as raised:
         in_order(["x_1"], read)
     assert "--id-ending" not in str(raised.value)
+
+
+def differences(ids, sample):
+    with pytest.raises(InputError) as raised:
+        in_order(ids, sample)
+    return str(raised.value)
+
+
+def test_an_ending_is_named_though_other_ids_differ_too(sample):
+    read = sample("id,rle\na_1.png,\na_10.png,\na_11.png,\n")
+    assert differences(["a_1", "a_10"], read).endswith("\nWith --id-ending .png 2 would be in it.")
+    read = sample("id,rle\na_1 ,\na_2 ,\n")
+    assert "--id-ending ' ' they" in differences(["a_1", "a_2"], read)
+
+
+def test_the_column_that_has_the_ids_is_named(sample):
+    read = sample("height,img,rle\n20,a_1,\n24,a_2,\n")
+    assert differences(["a_1", "a_2"], read).endswith("\nThe column img has them: --columns img rle")
+    read = sample("kind,image id\nx,a_1\ny,a_2\n")
+    assert differences(["a_1", "a_2"], read).endswith("--columns 'image id' MASK")
+
+
+def test_rows_of_several_classes_whose_ids_differ_are_named(sample):
+    read = sample("Image_Label,EncodedPixels\n" + "".join(f"{i}_{c},1 1\n" for i in "ab" for c in ("Fish", "Gravel")))
+    assert "several rows a case, such as _Fish and _Gravel. What can be written" in differences(["a", "b"], read)

@@ -58,6 +58,13 @@ def test_patients_and_gaps_are_said_aloud(predictions, tmp_path, capsys, monkeyp
     assert sorted(path.name for path in (tmp_path / "by_file").iterdir()) == ["Ada.nii.gz", "Bert.nii.gz"]
 
 
+def test_volumes_of_a_single_slice_each_are_doubted(predictions, tmp_path, capsys):
+    (tmp_path / "patients.json").write_text(json.dumps({"a_1": "a", "b_9": "b", "b_10": "c"}))
+    words = ("-i", predictions, "--format", "nii.gz", "--patients", tmp_path / "patients.json", "-o", tmp_path / "out")
+    assert submission(*words) == 0
+    assert "WARNING: each of the 3 volumes is a single slice" in capsys.readouterr().out
+
+
 def test_slices_of_one_guessed_patient_are_doubted(predictions, tmp_path, capsys):
     (predictions / "a_1.png").rename(predictions / "0001_1.png")
     for number in (9, 10):

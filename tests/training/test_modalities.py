@@ -54,6 +54,13 @@ def test_contradictions_are_named(names):
         channel_order({"channel_names": names})
 
 
+def test_modalities_by_channel_are_as_good_as_a_list():
+    names = {"0": "CT", "1": "CT"}
+    assert channel_order({"channel_names": names, "modalities": {"1": "CT", "0": "PET"}}) == (1, 0)
+    with pytest.raises(InputError, match="modalities must be a list"):
+        channel_order({"channel_names": names, "modalities": "CT, PET"})
+
+
 @pytest.mark.parametrize("modalities", [["CT"], ["PET", "PET"], ["CT", "CT"], ["CT", "PET", "MR"], []])
 def test_lists_that_do_not_fit_are_named(modalities):
     with pytest.raises(InputError, match=r"one CT and one PET channel; dataset\.json has modalities"):

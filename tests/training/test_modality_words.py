@@ -18,12 +18,13 @@ CT = [
         "computed tomography",
     ),
     *("computed tomography", "CTxyz", "rCT", "synCT", "CT_resampled", "contrastCT", "ctimg"),
+    *("CT_resampled_to_PET", "ct2pet", "CT on PET", "CT_into_PET"),
 ]
 PET = [
     *("PET", "pet", "PT", "pt", "SUV", "suv", "SUVbw", "suvbw", "PETres", "petres", "FDGPET", "fdgpet", "petsuv"),
     *("PET_SUV", "PETSUV", "18F-FDG", "[18F]FDG", "FDG", "PSMA", "68Ga-PSMA", "PSMA-1007", "SUV_lbm", "SULpeak"),
     *("PETxyz", "petImage", "PTres", "ptres", "autoPET", "nacPET", "PET-AC", "positron emission tomography", "wbpet"),
-    *("SUVfoo", "psma_pet", "DOTATATE", "rPET", "sPET"),
+    *("SUVfoo", "psma_pet", "DOTATATE", "rPET", "sPET", "PET_resampled_to_CT", "pet_reg2ct"),
 ]
 NEITHER = [
     *("", "0", "octopus", "carpet", "product", "petal", "structure", "insect", "spect", "human", "petrous", "impact"),

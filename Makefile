@@ -33,7 +33,7 @@ check: lint
 	$(IN_VENV) OMP_NUM_THREADS=1 python -m pytest -m "not slow" --numprocesses auto
 
 test: $(TOOLS)
-	$(IN_VENV) python -m pytest
+	$(IN_VENV) OMP_NUM_THREADS=1 python -m pytest --numprocesses auto --maxprocesses 4
 
 lint: $(TOOLS)
 	$(IN_VENV) ruff check

@@ -55,6 +55,7 @@ class CIPA(nn.Module):
         self.decoder = Decoder(channels, num_classes)
         self.channel_order: Tensor
         self.register_buffer("channel_order", torch.arange(len(MODALITIES)))
+        self.to(memory_format=torch.channels_last)  # as its maps are, or each call of a convolution copies its weights
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, 2, H, W), channel 0 CT and channel 1 PET (or in `channel_order`), to logits (B, num_classes, H, W).

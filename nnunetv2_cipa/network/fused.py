@@ -114,6 +114,9 @@ class _ProjectNormalised(torch.autograd.Function):
         ctx.save_for_backward(x, scale, shift, weight)
         ctx.has_bias = bias is not None
         normalised = _norm(x, None, scale, shift, ctx.epsilon)
+        if _has_few_rows(x, weight):
+            projected = products().forward(normalised, weight, bias)
+            return tuple(part.contiguous() for part in projected.chunk(parts, dim=1))
         biases = (None,) * parts if bias is None else bias.chunk(parts)
         return tuple(products().forward(normalised, *part) for part in zip(weight.chunk(parts), biases, strict=True))
 
@@ -121,7 +124,7 @@ class _ProjectNormalised(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         x, scale, shift, weight = ctx.saved_tensors
-        grads = tuple(grad.contiguous() for grad in grads)
+        grads = (torch.cat(grads, dim=1),) if _has_few_rows(x, weight) else tuple(grad.contiguous() for grad in grads)
         pairs = zip(grads, weight.chunk(len(grads)), strict=True)
         grad_normalised, *others = (products().input_gradient(grad, part) for grad, part in pairs)
         for other in others:
@@ -129,9 +132,18 @@ class _ProjectNormalised(torch.autograd.Function):
         grad_x, _, normalised, grad_scale, grad_shift = _norm_backward(
             x, None, scale, shift, ctx.epsilon, grad_normalised
         )
-        grad_weight = torch.cat([products().weight_gradient(grad, normalised) for grad in grads])
-        grad_bias = torch.cat([grad.sum(dim=0) for grad in grads]) if ctx.has_bias else None
+        grad_weight = _joined([products().weight_gradient(grad, normalised) for grad in grads])
+        grad_bias = _joined([grad.sum(dim=0) for grad in grads]) if ctx.has_bias else None
         return grad_x, grad_scale, grad_shift, grad_weight, grad_bias, None, None
+
+
+def _has_few_rows(x: Tensor, weight: Tensor) -> bool:
+    """Whether rows are better split and joined than weights, which are then the longer of the two."""
+    return len(x) < len(weight)
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 class _ProjectGated(torch.autograd.Function):

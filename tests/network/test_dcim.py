@@ -45,7 +45,7 @@ def test_with_few_values_training_is_evaluation(layers, shape):
     x, before = torch.randn(shape), copy.deepcopy(layers.state_dict())
     expected = stock(layers).eval()(x)
     found = layers(x)
-    assert torch.equal(found, expected)
+    torch.testing.assert_close(found, expected)
     found.square().sum().backward()
     assert all(parameter.grad is not None for parameter in layers.parameters())
     assert all(torch.equal(value, before[name]) for name, value in layers.state_dict().items())
@@ -54,7 +54,34 @@ def test_with_few_values_training_is_evaluation(layers, shape):
 @pytest.mark.parametrize("shape", [(1, 2, 1, 1), (5, 2, 8, 8)])
 def test_evaluation_is_pytorchs(layers, shape):
     x = torch.randn(shape)
-    assert torch.equal(layers.eval()(x), stock(layers).eval()(x))
+    torch.testing.assert_close(layers.eval()(x), stock(layers).eval()(x))
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_single_pixel_is_convolved_as_pytorch_does(stride):
+    layers = NormalisedConvolutions(nn.Conv2d(6, 4, kernel_size=3, stride=stride, padding=1))
+    x, same = torch.randn(3, 6, 1, 1, requires_grad=True), torch.zeros(3, 6, 1, 1, requires_grad=True)
+    same.data.copy_(x.data)
+    reference = stock(layers)
+    ours, theirs = layers(x), reference(same)
+    torch.testing.assert_close(ours, theirs)
+    ours.square().sum().backward()
+    theirs.square().sum().backward()
+    torch.testing.assert_close(x.grad, same.grad)
+    for mine, other in zip(layers.parameters(), reference.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, other.grad)
+
+
+def test_in_bfloat16_no_gradient_of_a_single_pixel_is_unwritten():
+    """oneDNN's own is what the memory held before, at weights that see padding only."""
+    layers = NormalisedConvolutions(nn.Conv2d(96, 192, kernel_size=3, stride=2, padding=1))
+    for _ in range(20):
+        layers.zero_grad()
+        held = [torch.full((192, 96, 3, 3), torch.nan, dtype=torch.bfloat16) for _ in range(3)]
+        del held
+        with torch.autocast("cpu", torch.bfloat16):
+            layers(torch.randn(2, 96, 1, 1)).float().sum().backward()
+        assert layers[0].weight.grad.isfinite().all()
 
 
 def test_gpus_with_other_numbers_of_images_decide_alike(layers):

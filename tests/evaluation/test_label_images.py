@@ -115,6 +115,16 @@ def test_values_that_are_refused_are_shown_as_they_are(tmp_path, value):
         read_pair(tmp_path / "a.nii.gz", tmp_path / "a.nii.gz", SimpleITKIO, Labels())
 
 
+def test_labels_that_are_no_numbers_are_refused(tmp_path):
+    """ITK reads them as background."""
+    values = np.ones((2, 3, 4), dtype=np.float32)
+    sitk.WriteImage(sitk.GetImageFromArray(values), str(tmp_path / "whole.nii.gz"))
+    values[1, 1, 1] = np.nan
+    sitk.WriteImage(sitk.GetImageFromArray(values), str(tmp_path / "broken.nii.gz"))
+    with pytest.raises(InputError, match=r"broken\.nii\.gz has voxels that are no numbers"):
+        read_pair(tmp_path / "whole.nii.gz", tmp_path / "broken.nii.gz", SimpleITKIO, Labels())
+
+
 def test_parts_are_masks_of_their_own(pair):
     labels = Labels((1, 2), frozenset({0, 1, 2}), 3, (("tumour", (1,)), ("both", (1, 2))))
     masks = pair(VALUES, np.full((2, 3), 2), labels=labels)

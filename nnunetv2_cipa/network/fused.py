@@ -31,10 +31,18 @@ def project_normalised(
         `parts` arrays (..., out / parts), each written whole.
     """
     if not is_fused(x):
-        return _repeated_if_compiled(lambda x: _projections(norm(x), weight, bias, parts), x)
+        return _repeated_if_compiled(lambda x: project_in_parts(norm(x), weight, bias, parts), x)
     rows = x.reshape(-1, x.shape[-1])
     projected = _apply(_ProjectNormalised, rows, norm.weight, norm.bias, weight, bias, norm.eps, parts)
     return tuple(y.view(*x.shape[:-1], y.shape[-1]) for y in projected)
+
+
+def project_in_parts(x: Tensor, weight: Tensor, bias: Tensor | None = None, parts: int = 1) -> tuple[Tensor, ...]:
+    """Project the channels of x (..., C) by weight (out, C) and bias (out), in `parts` arrays (..., out / parts)."""
+    if is_fused(x) and _has_few_rows(x, weight):
+        return tuple(part.contiguous() for part in project(x, weight, bias).chunk(parts, dim=-1))
+    biases = (None,) * parts if bias is None else bias.chunk(parts)
+    return tuple(project(x, *part) for part in zip(weight.chunk(parts), biases, strict=True))
 
 
 def project_gated(x: Tensor, gate: Tensor, norm: nn.LayerNorm, weight: Tensor) -> Tensor:
@@ -65,11 +73,6 @@ def upsampled_logits(x: Tensor, norm: nn.LayerNorm, weight: Tensor) -> Tensor:
         return _repeated_if_compiled(lambda x: _upsampled_logits(x, norm, weight), x)
     y: Tensor = _apply(_UpsampledLogits, x, norm.weight, norm.bias, weight, norm.eps)
     return y
-
-
-def _projections(x: Tensor, weight: Tensor, bias: Tensor | None, parts: int) -> tuple[Tensor, ...]:
-    biases = (None,) * parts if bias is None else bias.chunk(parts)
-    return tuple(project(x, *part) for part in zip(weight.chunk(parts), biases, strict=True))
 
 
 def _upsampled_logits(x: Tensor, norm: nn.LayerNorm, weight: Tensor) -> Tensor:
@@ -139,7 +142,7 @@ class _ProjectNormalised(torch.autograd.Function):
 
 def _has_few_rows(x: Tensor, weight: Tensor) -> bool:
     """Whether rows are better split and joined than weights, which are then the longer of the two."""
-    return len(x) < len(weight)
+    return x.numel() // x.shape[-1] < len(weight)
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

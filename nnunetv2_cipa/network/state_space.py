@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nnunetv2_cipa.network.fused import depthwise_silu, is_fused, project_gated, project_normalised
+from nnunetv2_cipa.network.fused import depthwise_silu, is_fused, project_gated, project_in_parts, project_normalised
 from nnunetv2_cipa.network.projection import Projection, project
 from nnunetv2_cipa.network.recomputed import Recomputed, repeating
 from nnunetv2_cipa.scan import selective_scan_2d
@@ -77,7 +77,7 @@ class SS2D(Recomputed):
         """Map (B, H, W, C), whose channels `norm` normalises first, if given, to (B, H, W, C)."""
         weight = self.input_projection.weight
         if norm is None:
-            x, gate = (project(x, part) for part in weight.chunk(2))  # two products: each array is written whole
+            x, gate = project_in_parts(x, weight, parts=2)
         else:
             x, gate = project_normalised(x, norm, weight, parts=2)  # each (B, H, W, 2C)
         repeats = is_fused(x) and not self.recompute

@@ -109,7 +109,7 @@ def convert_petct(
         raise InputError(f"{target} exists already. Choose another id by -d, or pass --overwrite.")
     if target.resolve() in [(inside := source.resolve()), *inside.parents]:
         raise InputError(f"{source} lies in the dataset that it is to become, {target}. Move it elsewhere.")
-    if spacing is not None and min(spacing) <= 0:
+    if spacing is not None and not all(0 < length < math.inf for length in spacing):
         raise InputError(f"--spacing {' '.join(map(str, spacing))}: millimetres above 0 are needed.")
     chosen, found = find_studies(source, layout, options, num_processes)
     test = _test_cases(source, found)

@@ -1,6 +1,7 @@
 """Body weights that headers lack, from a table."""
 
 import csv
+import math
 from pathlib import Path
 
 from nnunetv2_cipa.errors import InputError
@@ -24,7 +25,7 @@ def read_weights(path: Path) -> dict[str, float]:
             if number == 0:
                 continue  # the columns' names
             raise InputError(f"{path}: {','.join(row)!r} is not PatientID,kg.") from error
-        if kilograms <= 0:
+        if not 0 < kilograms < math.inf:
             raise InputError(f"{path}: {kilograms:g} kg for {identity} is no weight.")
         weights[identity] = kilograms
     return weights

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import SimpleITK as sitk  # noqa: N813
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.nifti_values import check_values
 
 _SHOWN = 100
 """Characters of a name that its hidden workplace is named after: with all of them that might be too long a name."""
@@ -90,6 +89,8 @@ def read_volume(file: Path) -> "sitk.Image":
         InputError: ITK cannot read it, a part of it is missing, or it has values that are NaN or infinite.
     """
     import SimpleITK as sitk  # noqa: N813
+
+    from nnunetv2_cipa.nifti_values import check_values
 
     check_values(file)
     try:

@@ -133,7 +133,7 @@ def resolve(root: str, folder: Path, target: Target, without: Iterable[str]) -> 
 
     Raises:
         InputError: there is no solution, the index can't be reached, or something that is not pure Python has no wheel
-            for the target.
+            for the target, or pip is too old to report hashes (before 23.2).
     """
     for item in _report(root, folder, [])["install"]:  # as for this Python, which may build source distributions
         if not _file(item).endswith(".whl"):
@@ -186,8 +186,13 @@ def _applies(requirement: Requirement, extras: frozenset[str], target: Target) -
 
 
 def _wheel(name: str, item: dict[str, Any]) -> Wheel:
-    archive = item["download_info"]["archive_info"]
-    return Wheel(name, item["metadata"]["version"], archive["hashes"]["sha256"], _file(item))
+    hashes = item["download_info"]["archive_info"].get("hashes")
+    if not hashes:
+        raise InputError(
+            f"This environment's pip reports no hash of {name}, which an offline installation checks. Update it: "
+            "python -m pip install --upgrade pip"
+        )
+    return Wheel(name, item["metadata"]["version"], hashes["sha256"], _file(item))
 
 
 def _file(item: dict[str, Any]) -> str:

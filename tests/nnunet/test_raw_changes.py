@@ -143,7 +143,8 @@ def test_another_dataset_json_is_found(folders, changed, message):
         return
     with pytest.raises(InputError, match=message):
         refuse_outdated(raw, preprocessed, PLANS)
-    (preprocessed / "dataset.json").touch()  # edited later, too
+    later = (raw / "dataset.json").stat().st_ctime + 1
+    os.utime(preprocessed / "dataset.json", (later, later))  # edited later, too
     refuse_outdated(raw, preprocessed, PLANS)
 
 

@@ -92,3 +92,10 @@ def test_a_misspelt_name_is_told():
 
 def test_file_names_are_decoded():
     assert _file(REPORT["install"][0]) == "Root-1.0+cpu-py3-none-any.whl"
+
+
+def test_a_pip_that_reports_no_hashes_is_told():
+    entry = item("root", requested=True)
+    entry["download_info"]["archive_info"] = {}
+    with pytest.raises(InputError, match="no hash of root.*--upgrade pip"):
+        _chosen({"install": [entry]}, TARGET, [])

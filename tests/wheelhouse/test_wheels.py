@@ -97,5 +97,5 @@ def test_file_names_are_decoded():
 def test_a_pip_that_reports_no_hashes_is_told():
     entry = item("root", requested=True)
     entry["download_info"]["archive_info"] = {}
-    with pytest.raises(InputError, match="no hash of root.*--upgrade pip"):
+    with pytest.raises(InputError, match=r"no hash of root.*--upgrade pip"):
         _chosen({"install": [entry]}, TARGET, [])

@@ -117,11 +117,7 @@ class _ProjectNormalised(torch.autograd.Function):
         ctx.save_for_backward(x, scale, shift, weight)
         ctx.has_bias = bias is not None
         normalised = _norm(x, None, scale, shift, ctx.epsilon)
-        if _has_few_rows(x, weight):
-            projected = products().forward(normalised, weight, bias)
-            return tuple(part.contiguous() for part in projected.chunk(parts, dim=1))
-        biases = (None,) * parts if bias is None else bias.chunk(parts)
-        return tuple(products().forward(normalised, *part) for part in zip(weight.chunk(parts), biases, strict=True))
+        return project_in_parts(normalised, weight, bias, parts)
 
     @staticmethod
     @once_differentiable

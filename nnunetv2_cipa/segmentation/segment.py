@@ -17,7 +17,7 @@ from nnunetv2_cipa.dataset_conversion.petct_case import FAULTS
 from nnunetv2_cipa.dataset_conversion.petct_layouts import Options, find_studies
 from nnunetv2_cipa.dataset_conversion.petct_weights import read_weights
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.files import new_folder, write_volume
+from nnunetv2_cipa.files import new_folder, read_json, write_volume
 from nnunetv2_cipa.petct.dicom_case import DicomCase, DicomChoices
 from nnunetv2_cipa.petct.nifti_case import NiftiCase
 from nnunetv2_cipa.petct.pictures import draw_study
@@ -138,7 +138,7 @@ def _is_done(folder: Path, task: Task) -> bool:
     file = folder / RECORD
     if not file.is_file():
         return False
-    before, now = json.loads(file.read_text(encoding="utf-8")).get("made_by"), task.made_by()
+    before, now = read_json(file).get("made_by"), task.made_by()
     if before != now:
         raise InputError(f"{folder} was made by {before}, not {now}. Choose another -o, or pass --overwrite.")
     return True

@@ -26,7 +26,7 @@ import torch
 
 from nnunetv2_cipa.nnunet.model_names import model_name
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS
-from nnunetv2_cipa.pipeline.training_step import is_whole
+from nnunetv2_cipa.pipeline.trainings import is_whole
 from nnunetv2_cipa.steps import Ledger
 from nnunetv2_cipa.steps.executor import MARK
 

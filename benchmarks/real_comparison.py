@@ -35,7 +35,7 @@ from nnunetv2_cipa.nnunet.patients import patient_folds
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, read_planned_json
 from nnunetv2_cipa.pipeline import experiment, preparation
 from nnunetv2_cipa.pipeline.results import page_of
-from nnunetv2_cipa.pipeline.training_step import TrainingStep
+from nnunetv2_cipa.pipeline.trainings import TrainingStep
 from nnunetv2_cipa.pipeline.workspace import Workspace, count_cases, few_cores, find_source, stock_command
 from nnunetv2_cipa.steps import Ledger, LocalExecutor, Output, Runner, Step, Writing, locked
 from nnunetv2_cipa.timing.work import Schedule, Training

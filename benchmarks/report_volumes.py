@@ -18,7 +18,7 @@ from report import predicted, print_sizes, print_times
 
 from nnunetv2_cipa.comparison import ComparedModel, Comparison, Run, Settings
 from nnunetv2_cipa.comparison.figures import summarize
-from nnunetv2_cipa.comparison.published import PUBLISHED
+from nnunetv2_cipa.comparison.published_results import PUBLISHED
 from nnunetv2_cipa.evaluation import Case, Evaluation, evaluate_folders
 from nnunetv2_cipa.nnunet.images import Images
 from nnunetv2_cipa.phantom.patient import make_patient

@@ -28,7 +28,8 @@ from measuring import Row, Timing, memory_bandwidth, report, time_calls
 from torch import Tensor
 
 from nnunetv2_cipa.native import library
-from nnunetv2_cipa.scan import native_scan, selective_scan_2d
+from nnunetv2_cipa.scan import selective_scan_2d
+from nnunetv2_cipa.scan.cpu_backend import NativeKernel
 from nnunetv2_cipa.scan.operators import Scan
 
 Tensors = list[Tensor]
@@ -190,9 +191,9 @@ def limit(shape: Shape, backward: bool, arguments: argparse.Namespace) -> float:
     grad_y = x.contiguous()
 
     def call() -> None:
-        _, kept = native_scan.forward(scan, backward)
+        _, kept = NativeKernel().forward(scan, backward)
         if backward:
-            native_scan.backward(grad_y, kept, scan)
+            NativeKernel().backward(grad_y, kept, scan)
 
     return time_calls(call, 200, arguments.seconds).median * shape.steps / small.steps
 

@@ -16,14 +16,14 @@ from nnunetv2_cipa.nnunet.folds import NUM_FOLDS
 from nnunetv2_cipa.nnunet.normalizations import CHANNEL_NAMES, Normalization, add_normalization_argument
 from nnunetv2_cipa.processes import for_each
 
-from .problems import Problems
-from .raw_dataset import (
+from .new_dataset import (
     MODALITIES,
     new_dataset_folder,
     outdated_splits,
     remove_leftovers,
     write_patients_and_folds,
 )
+from .problems import Problems
 from .slice_conversion import ConvertedSlice, convert_slice
 from .source_folder import SliceFiles, SourceFolder, read_source_folder
 from .summary import Summary

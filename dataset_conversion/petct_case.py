@@ -12,7 +12,7 @@ import SimpleITK as sitk  # noqa: N813
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_file, write_volume
-from nnunetv2_cipa.petct.pictures import draw_study
+from nnunetv2_cipa.petct.study_picture import draw_study
 from nnunetv2_cipa.petct.volumes import Case, GridChoice, figure_warnings, figures, on_one_grid
 
 FAULTS = (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError)

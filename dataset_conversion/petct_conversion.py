@@ -18,12 +18,12 @@ from nnunetv2_cipa.petct.volumes import Case, GridChoice
 from nnunetv2_cipa.processes import for_each
 
 from .converters import CaseCounts
+from .new_dataset import new_dataset_folder, outdated_splits
 from .petct_case import Outcome, Place, choose_case, write_case
 from .petct_dataset import write_dataset_files
 from .petct_layouts import LAYOUTS, Found, Options, find_studies
 from .petct_overview import described, refusals, write_identities, write_studies_csv
 from .petct_raw_dataset import count_raw_dataset, is_raw_dataset
-from .raw_dataset import new_dataset_folder, outdated_splits
 
 DATASET_NAME, DATASET_ID = "PETCT", 606
 TEST_LIST = "test.txt"

@@ -8,9 +8,9 @@ from nnunetv2.dataset_conversion.generate_dataset_json import generate_dataset_j
 from nnunetv2_cipa.nnunet.folds import NUM_FOLDS
 from nnunetv2_cipa.petct.labels import ONE_CLASS
 
+from .new_dataset import MODALITIES, write_patients_and_folds
 from .petct_case import Outcome
 from .petct_layouts import Layout, Options
-from .raw_dataset import MODALITIES, write_patients_and_folds
 
 
 def write_dataset_files(

@@ -14,7 +14,7 @@ from nnunetv2_cipa.petct.grids import same_grid
 from nnunetv2_cipa.petct.nifti import checked_ct, checked_suv, read_grid, read_nifti
 
 from .converters import CaseCounts
-from .raw_dataset import MODALITIES, new_dataset_folder
+from .new_dataset import MODALITIES, new_dataset_folder
 
 _ENDING = ".nii.gz"
 

@@ -1,12 +1,15 @@
 """Arguments that several commands take, each declared once."""
 
 import argparse
+import re
 from pathlib import Path
 from typing import TypeAlias
 
 Parser: TypeAlias = "argparse.ArgumentParser | argparse._ArgumentGroup"
 
 DEVICES = ("cpu", "cuda", "mps")
+
+_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600}
 
 
 def add_device_argument(parser: Parser, help: str = "default here: %(default)s") -> None:
@@ -38,3 +41,21 @@ def add_patients_argument(
         what: the file holds, and what for.
     """
     parser.add_argument("--patients", type=Path, metavar="FILE.json", help=f"{what} (default: {default})")
+
+
+def duration_argument(text: str) -> float:
+    """Seconds of a time such as 9h, 90m, 1.5 h or 600s.
+
+    Raises:
+        ArgumentTypeError: it is not such a time, or not positive.
+    """
+    match = re.fullmatch(rf"(\d+(?:\.\d+)?)\s*({'|'.join(_SECONDS)})", text.strip())
+    seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
+    if not seconds > 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 9h, 90m or 600s")
+    return seconds
+
+
+def seconds_argument(text: str) -> float:
+    """The same, where a number without unit is one of seconds."""
+    return duration_argument(f"{text}s" if text.strip().replace(".", "", 1).isdecimal() else text)

@@ -34,7 +34,7 @@ COMMANDS: dict[str, Command] = {
         "nnunetv2_cipa.phantom.pclt20k_folder", "make synthetic PET-CT data, as PCLT20K's slices, NIfTI or DICOM"
     ),
     "plan": Command("nnunetv2_cipa.planning.plan", "fit nnU-Net's plan to CIPA, this machine and a time budget"),
-    "plan_folds": Command("nnunetv2_cipa.planning.folds", "make folds that keep the cases of a patient together"),
+    "plan_folds": Command("nnunetv2_cipa.planning.plan_folds", "make folds that keep the cases of a patient together"),
     "plan_schedule": Command("nnunetv2_cipa.planning.schedules", "copy nnU-Net's own plans, with a plan's schedule"),
     "plan_seed": Command("nnunetv2_cipa.planning.seeds", "copy a plan, to train the same model with another seed"),
     "run": Command("nnunetv2_cipa.pipeline.run", "from data to the best model, its predictions and a submission"),

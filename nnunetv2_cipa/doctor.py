@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 
 import nnunetv2_cipa
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.nnunet.trainers import find_trainer
+from nnunetv2_cipa.nnunet.trainer_search import find_trainer
 
 DISTRIBUTION = "nnunetv2-cipa"
 TRAINER = "nnUNetTrainerCIPA"

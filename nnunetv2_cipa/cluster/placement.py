@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from nnunetv2_cipa.arguments import duration_argument
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.steps import Executor, LocalExecutor, Output, Step, Writing
-from nnunetv2_cipa.timing.budget import duration_argument
 from nnunetv2_cipa.timing.work import Prediction, Training, Work
 
 DEFAULT_JOB_TIME = 24 * 3600.0

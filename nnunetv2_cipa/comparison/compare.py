@@ -18,7 +18,7 @@ from .curves import read_curves
 from .evaluate_models import ModelSource, References, evaluate_models
 from .figures import with_findings
 from .model_facts import Costs
-from .published import PUBLISHED
+from .published_results import PUBLISHED
 from .rendering import latex, markdown
 from .specification import Specification, specify
 from .statistics import Settings

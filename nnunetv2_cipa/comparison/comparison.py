@@ -18,7 +18,7 @@ from nnunetv2_cipa.evaluation.measures import Level
 from nnunetv2_cipa.nnunet.images import Images
 
 from .model_facts import Costs, Curve
-from .published import PublishedRow
+from .published_results import PublishedRow
 from .statistics import Interval, PairedTest, Settings
 
 

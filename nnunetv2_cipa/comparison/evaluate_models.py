@@ -7,7 +7,7 @@ from pathlib import Path
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.evaluation import evaluate_pairs
 from nnunetv2_cipa.evaluation.label_folders import LabelFormat, Pair, find_label_format, find_pairs, natural_order
-from nnunetv2_cipa.evaluation.uptake import find_pets
+from nnunetv2_cipa.evaluation.uptake_of_masks import find_pets
 from nnunetv2_cipa.nnunet.model_folder import ModelFolder
 
 from .comparison import Run

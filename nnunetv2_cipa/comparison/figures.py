@@ -14,7 +14,7 @@ from nnunetv2_cipa.evaluation.measures import LEVELS
 from nnunetv2_cipa.evaluation.overlap import Numbers
 
 from .comparison import ComparedModel, Comparison, Findings, PairedDifference
-from .free_response import free_response_figures
+from .free_response_intervals import free_response_figures
 from .statistics import Interval, Settings, bootstrap_interval, holm, mean_interval, paired_test
 
 

@@ -7,7 +7,7 @@ from nnunetv2_cipa.evaluation.wording import amount, shown
 
 from .comparison import ComparedModel
 from .model_facts import Costs
-from .published import SOURCE, PublishedRow
+from .published_results import SOURCE, PublishedRow
 from .table import Cell, Table, model_columns
 
 

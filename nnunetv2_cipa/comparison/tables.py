@@ -3,7 +3,7 @@
 from dataclasses import replace
 from itertools import combinations
 
-from nnunetv2_cipa.evaluation.patients import remark_on_patients
+from nnunetv2_cipa.evaluation.evaluation import remark_on_patients
 
 from .comparison import Comparison
 from .difference_tables import pair_table

@@ -2,8 +2,8 @@
 
 from .cases import Case, Patient
 from .evaluation import Evaluation, read_evaluation
-from .folders import evaluate_folders, evaluate_pairs
 from .measures import MEASURES, Measure
+from .parallel_evaluation import evaluate_folders, evaluate_pairs
 
 __all__ = [
     "MEASURES",

@@ -12,7 +12,7 @@ from nnunetv2_cipa.quantities.surface_dice import SurfaceAgreement
 from .lesions import Lesions
 from .overlap import Counts, Overlap
 from .surface_distances import SurfaceDistances
-from .uptake import Uptake, pool_uptake
+from .uptake_of_masks import Uptake, pool_uptake
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,9 @@ from nnunetv2_cipa.files import new_file
 from nnunetv2_cipa.nnunet.patients import find_patients, read_patients
 from nnunetv2_cipa.quantities.free_response import FIGURES, FreeResponse
 
-from .evaluation import Evaluation
-from .folders import evaluate_folders
+from .evaluation import Evaluation, remark_on_patients
 from .measures import MEASURES
-from .patients import remark_on_patients
+from .parallel_evaluation import evaluate_folders
 from .wording import amount, heading, shown
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2_cipa import __version__
+from nnunetv2_cipa.nnunet.patients import REMEDY, doubts
 from nnunetv2_cipa.quantities.free_response import FIGURES, FreeResponse, free_response
 
 from .cases import Case, Mean, Patient, Record, Units, mean, pool, units
@@ -177,6 +178,14 @@ def read_evaluation(path: Path) -> Evaluation:
         InputError: there is no such file, or it is none of ours.
     """
     return read_json(path, Evaluation, "evaluate")
+
+
+def remark_on_patients(evaluation: Evaluation, file: Path | None) -> str:
+    """What is to be said of patients that were read from names, nothing where a file names them."""
+    if file is not None:
+        return ""
+    doubtful = doubts({case.identifier: case.patient for case in evaluation.cases})
+    return "\n".join(doubtful) or f"Patients were read from the names of the cases. {REMEDY}"
 
 
 def write_csv(path: Path, rows: Sequence[Row]) -> None:

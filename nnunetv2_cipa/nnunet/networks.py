@@ -8,7 +8,7 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from torch import nn
 
 from .plans import check_configuration
-from .trainers import find_trainer
+from .trainer_search import find_trainer
 
 
 def build_network(

@@ -8,8 +8,8 @@ import numpy as np
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.phantom.anatomy import healthy_body
 from nnunetv2_cipa.phantom.grid import Grid, Mask, Point, Volume
-from nnunetv2_cipa.phantom.lesions import add_mimics, add_tumours
 from nnunetv2_cipa.phantom.scanner import ct_image, pet_image
+from nnunetv2_cipa.phantom.tumours import add_mimics, add_tumours
 
 MIN_SIZE = 32
 

@@ -3,6 +3,7 @@
 import json
 import re
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,7 @@ from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.nnunet.model_names import model_name, name_parts
 from nnunetv2_cipa.nnunet.normalizations import Normalization
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS, PLANNED, PRESETS
+from nnunetv2_cipa.nnunet.trainer_search import find_trainer
 from nnunetv2_cipa.submission import SampleSubmission
 
 UNSEEDED = "none"
@@ -192,3 +194,33 @@ def distinct_seeds(seeds: list[int | None]) -> tuple[int | None, ...]:
 def seed_words(seeds: tuple[int | None, ...]) -> tuple[str, ...]:
     """Seeds as the command line has them."""
     return tuple(UNSEEDED if seed is None else str(seed) for seed in seeds)
+
+
+def planned(word: str) -> str:
+    """TRAINER or TRAINER__PLANS with the trainer of the same kind that follows the plan's schedule.
+
+    Raises:
+        InputError: there is none.
+    """
+    trainer, *preset = name_parts(word, fewest=1, most=2)
+    name = trainer if trainer.endswith(PLANNED) else f"{trainer}{PLANNED}"
+    try:
+        (name,) = existing([name])
+    except InputError as error:
+        raise InputError(
+            f"With --time-budget, {word} would have to exist as {name}, which trains as long as the plan says, and "
+            "nnU-Net does not find that. Choose nnUNetTrainer, nnUNetTrainerCIPA or a variant of its network, or make "
+            "such a trainer from nnunetv2_cipa.training.planned.nnUNetTrainer_planned and yours."
+        ) from error
+    return model_name(name, *preset)
+
+
+def existing(trainers: Sequence[str]) -> tuple[str, ...]:
+    """The same names, if nnU-Net finds them all.
+
+    Raises:
+        InputError: it does not.
+    """
+    for name in trainers:
+        find_trainer(name)
+    return tuple(trainers)

@@ -7,11 +7,11 @@ from pathlib import Path
 from nnunetv2_cipa.dataset_conversion.converters import CaseCounts
 from nnunetv2_cipa.steps import DoneSteps, Step
 
-from . import preparation, trust_steps
+from . import preparation
 from .experiment import BestModel, Experiment, read_best_model
+from .predictions import members, predictions, tuning
 from .results import results
-from .trainers import schedules_of
-from .trainings import SELECTION, predictions, selection, trainings, validation_cases
+from .trainings import SELECTION, schedules_of, selection, trainings, validation_cases
 from .workspace import Workspace, count_cases
 
 
@@ -61,8 +61,8 @@ def result_stage(
     steps: list[Step] = []
     if experiment.tuned_for is not None:
         validated = sum(validation_cases(workspace, experiment, cases).values())
-        steps.append(trust_steps.tuning(workspace, experiment, best, SELECTION, validated))
+        steps.append(tuning(workspace, experiment, best, SELECTION, validated))
     if cases.test:
         steps += predictions(workspace, experiment, cases, best)
-        steps += trust_steps.members(workspace, experiment, cases, best) if experiment.members else []
+        steps += members(workspace, experiment, cases, best) if experiment.members else []
     return [*steps, *results(workspace, experiment, cases)]

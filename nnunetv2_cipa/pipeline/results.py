@@ -8,9 +8,9 @@ from nnunetv2_cipa.nnunet.raw_dataset import read_raw_dataset
 from nnunetv2_cipa.steps import Output, Step, Writing
 from nnunetv2_cipa.timing.work import Work
 
-from . import preparation, trust_steps
+from . import preparation
 from .experiment import Experiment, Model, SubmissionForm
-from .prediction import beside, prediction_name
+from .predictions import TRUST, beside, prediction_name, trust_folder
 from .trainings import SELECTION, validation_cases
 from .workspace import Workspace, our_command, processes
 
@@ -49,7 +49,7 @@ def results(workspace: Workspace, experiment: Experiment, cases: CaseCounts) -> 
         reads = of_patients
     output, work = beside(comparison), Work(compared * len(experiment.models))
     steps.append(Step("compare", (*compare, *reading), processes(), tuple(needs), reads, output, work))
-    trust = trust_steps.folder_of(workspace) if experiment.members and cases.test else None
+    trust = trust_folder(workspace) if experiment.members and cases.test else None
     steps.append(page_of(comparison, folder / "report.html", trust))
     return steps
 
@@ -90,7 +90,7 @@ def page_of(comparison: Path, report: Path, trust: Path | None = None) -> Step:
     command: tuple[str, ...] = (*our_command("report"), "-i", str(comparison / "comparison.json"), "-o", str(report))
     needs: tuple[str, ...] = ("compare",)
     if trust is not None:
-        command, needs = (*command, "--trust", str(trust)), (*needs, trust_steps.TRUST)
+        command, needs = (*command, "--trust", str(trust)), (*needs, TRUST)
     output = Output((report, report.with_name(f"{report.stem}_files")), Writing.REPLACED, (report,))
     options, work = ("--overwrite", *processes()), Work(fixed_seconds=SECONDS_FOR_REPORTING)
     return Step("report", command, options, needs, output=output, work=work)

@@ -9,7 +9,7 @@ from typing import get_args
 
 import psutil
 
-from nnunetv2_cipa.arguments import add_device_argument, add_patients_argument
+from nnunetv2_cipa.arguments import add_device_argument, add_patients_argument, duration_argument
 from nnunetv2_cipa.cluster.placement import HERE, Placement, add_cluster_arguments, placement_from
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.nnunet.fold_checks import number_of_folds, training_patients
@@ -19,7 +19,7 @@ from nnunetv2_cipa.nnunet.plans import read_planned_json
 from nnunetv2_cipa.postprocessing.search import tunable_measures
 from nnunetv2_cipa.steps import Ledger, Runner, Step, locked
 from nnunetv2_cipa.submission import read_sample
-from nnunetv2_cipa.timing.budget import TimeBudget, duration_argument
+from nnunetv2_cipa.timing.budget import TimeBudget
 from nnunetv2_cipa.timing.measuring import times_of_plan
 from nnunetv2_cipa.timing.work import Training, duration
 from nnunetv2_cipa.training.planned import TRAIN_UNTIL
@@ -34,10 +34,11 @@ from .experiment import (
     SubmissionForm,
     add_seeds_argument,
     distinct_seeds,
+    existing,
     model_named,
+    planned,
     read_best_model,
 )
-from .trainers import existing, planned
 from .trainings import selection
 from .workspace import Workspace, count_cases, find_source, open_workspace
 

@@ -1,21 +1,69 @@
-"""Trainings, nnU-Net's choice among them, and predictions of the test set."""
+"""Trainings as steps, each resumed from its latest checkpoint that is whole, and nnU-Net's choice among them."""
 
 import math
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from nnunetv2_cipa.dataset_conversion.converters import CaseCounts
 from nnunetv2_cipa.nnunet.folds import NUM_FOLDS, SPLITS_FILE
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, read_planned_json
+from nnunetv2_cipa.nnunet.trainer_search import find_trainer
 from nnunetv2_cipa.steps import Output, Step, Writing
+from nnunetv2_cipa.timing.measuring import schedule_of_plan
 from nnunetv2_cipa.timing.work import Schedule, Training, Work
+from nnunetv2_cipa.training.base_trainer import BaseTrainer
+from nnunetv2_cipa.training.planned import nnUNetTrainer_planned
 
-from . import preparation, trust_steps
-from .experiment import BestModel, Experiment
-from .prediction import beside, prediction, prediction_name
-from .training_step import TrainingStep, training_name
+from . import preparation
+from .experiment import Experiment, Model
 from .workspace import Workspace, our_command, processes, stock_command
 
 SELECTION = "find_best"
+
+
+@dataclass(frozen=True)
+class TrainingStep(Step):
+    """A training of one fold; its output is the fold's folder."""
+
+    def prepare(self) -> None:
+        """Make place, and leave only what nnU-Net can resume from.
+
+        What was being written when an earlier attempt was killed is removed. Checkpoints that are not whole are set
+        aside, so that nnU-Net takes the one before.
+        """
+        super().prepare()
+        folder = self.output.paths[0]
+        for unfinished in folder.glob("*.unfinished"):
+            unfinished.unlink()
+        for checkpoint in sorted(folder.glob("checkpoint_*.pth")):
+            if not is_whole(checkpoint):
+                aside = checkpoint.with_name(f"{checkpoint.name}.damaged")
+                checkpoint.replace(aside)
+                print(f"{checkpoint} is damaged. It is kept as {aside.name}; training resumes from the one before.")
+
+    def launch_command(self) -> list[str]:
+        """nnU-Net's command; with `--c` where a training has begun, with `--val` where only validation is missing."""
+        command, folder = super().launch_command(), self.output.paths[0]
+        if (folder / "checkpoint_final.pth").exists():
+            return [*command, "--val"]
+        begun = any((folder / f"checkpoint_{name}.pth").exists() for name in ("latest", "best"))
+        return [*command, *(["--c"] if begun else [])]
+
+
+def training_name(model: Model, fold: int) -> str:
+    """Name of a training's step."""
+    return f"train_{model.name}_fold{fold}"
+
+
+def is_whole(checkpoint: Path) -> bool:
+    """Whether a checkpoint can be read to its end and has the content that it was written with, by its checksums."""
+    try:
+        with zipfile.ZipFile(checkpoint) as archive:
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, EOFError, OSError):
+        return False
 
 
 def trainings(
@@ -74,36 +122,20 @@ def selection(workspace: Workspace, experiment: Experiment, cases: CaseCounts) -
     )
 
 
-def predictions(workspace: Workspace, experiment: Experiment, cases: CaseCounts, best: BestModel) -> list[Step]:
-    """Predictions of the test set by the best model, postprocessed, and where it has labels by every model."""
-    ensembled = len(best.models) > 1
-    kept = ensembled or experiment.tuned_for is not None
-    models = experiment.models if cases.test_labels else best.models
-    scored = models if experiment.members and cases.test_labels else best.models if kept else ()
-    steps = [prediction(workspace, m, experiment.folds, cases, probabilities=m in scored) for m in models]
-    source = workspace.predictions(best.models[0].name)
-    if ensembled:
-        source = workspace.predictions("ensemble")
-        inputs = tuple(str(workspace.predictions(model.name)) for model in best.models)
-        command = (stock_command("nnUNetv2_ensemble"), "-i", *inputs, "-o", str(source))
-        command += ("--save_npz",) if experiment.tuned_for else ()
-        predicted = tuple(map(prediction_name, best.models))
-        work = Work(cases.test * len(best.models))
-        steps.append(Step("ensemble", command, processes(), predicted, output=beside(source), work=work))
-    needs = (SELECTION, "ensemble" if ensembled else prediction_name(best.models[0]))
-    if experiment.tuned_for is not None:
-        return [*steps, trust_steps.tuned_masks(workspace, source, needs, cases)]
-    final = workspace.predictions("final")
-    postprocessing: tuple[str, ...] = ("-pp_pkl_file", str(best.postprocessing), "-plans_json", str(best.plans))
-    postprocessing += ("-dataset_json", str(workspace.raw / "dataset.json"))
-    steps.append(
-        Step(
-            "postprocess",
-            (stock_command("nnUNetv2_apply_postprocessing"), "-i", str(source), "-o", str(final), *postprocessing),
-            processes(),
-            needs=needs,
-            output=beside(final),
-            work=Work(cases.test),
-        )
-    )
-    return steps
+def schedules_of(trainers: Sequence[str], plans_file: Path) -> dict[str, Schedule]:
+    """What is known of each trainer's schedule before training: that of the plan, if it follows that and it is there.
+
+    Trainers of others are taken to have nnU-Net's schedule.
+    """
+    planned_schedule = schedule_of_plan(plans_file) if plans_file.exists() else Schedule()
+    schedules = {}
+    for name in trainers:
+        trainer = find_trainer(name)
+        if issubclass(trainer, nnUNetTrainer_planned):
+            schedules[name] = planned_schedule
+        elif issubclass(trainer, BaseTrainer):
+            iterations = (trainer.iterations_per_epoch, trainer.validation_iterations_per_epoch)
+            schedules[name] = Schedule(trainer.epochs, *iterations)
+        else:
+            schedules[name] = Schedule()
+    return schedules

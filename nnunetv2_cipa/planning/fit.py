@@ -9,7 +9,7 @@ import torch
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.network import CIPA, VariantName
-from nnunetv2_cipa.training.memory import LARGEST_SHARE, RECOMPUTED_BYTES_PER_PIXEL
+from nnunetv2_cipa.training.activation_memory import LARGEST_SHARE, RECOMPUTED_BYTES_PER_PIXEL
 
 DIVISOR = 32
 """CIPA's coarsest map is 32 times smaller than the patch."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from nnunetv2_cipa.arguments import add_device_argument, add_patients_argument
+from nnunetv2_cipa.arguments import add_device_argument, add_patients_argument, duration_argument
 from nnunetv2_cipa.dataset_conversion.converters import CaseCounts
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.memory import available_memory
@@ -25,11 +25,11 @@ from nnunetv2_cipa.nnunet.model_names import name_parts
 from nnunetv2_cipa.nnunet.normalizations import add_normalization_argument, default_normalization
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, OWN_PLANS, STOCK_PLANS, read_planned_json, write_plans
 from nnunetv2_cipa.nnunet.raw_changes import refuse_outdated
-from nnunetv2_cipa.nnunet.trainers import find_trainer
+from nnunetv2_cipa.nnunet.trainer_search import find_trainer
 from nnunetv2_cipa.pipeline.experiment import Experiment, add_seeds_argument, distinct_seeds, model_named
 from nnunetv2_cipa.pipeline.graph import result_stage, training_stage
 from nnunetv2_cipa.pipeline.workspace import Source, Workspace, count_cases
-from nnunetv2_cipa.timing.budget import choose_schedule, duration_argument
+from nnunetv2_cipa.timing.budget import choose_schedule
 from nnunetv2_cipa.timing.measuring import measure, timings_content
 from nnunetv2_cipa.timing.work import Schedule, Times, Timings, Work, duration
 from nnunetv2_cipa.training.modalities import modality_channels

@@ -17,8 +17,8 @@ from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_file, new_folder
 from nnunetv2_cipa.processes import for_each
 
-from .grids import doubts
-from .images import check_mask, read_volume
+from .input_volumes import check_mask, read_volume
+from .mask_resampling import doubts
 from .pet_pairs import PetPair, find_pet_pairs
 from .uptake import Quantities, quantify, quantities_of
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.distance import pdist
 
-from .grids import on_grid_of
-from .images import check_suv
+from .input_volumes import check_suv
+from .mask_resampling import on_grid_of
 from .masks import components
 from .suv_peak import suv_peak
 

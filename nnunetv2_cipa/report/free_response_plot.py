@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from markupsafe import Markup
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, PercentFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from nnunetv2_cipa.quantities.free_response import RATES, FreeResponse
 
+from .drawing import FULL_WIDTH, new_figure, percent_axis
 from .themed_svg import inline_svg, model_colour, style
 
-_SIZE = (16.0, 4.2)  # inches, as other plots of the page's width
+_HEIGHT = 4.2
 _ROOM = 1.15
 
 
@@ -23,8 +23,7 @@ def free_response_plot(name: str, names: Sequence[str], curves: Sequence[Sequenc
         curves: For each model those of its runs.
     """
     with style():
-        figure = Figure(figsize=_SIZE, layout="constrained")
-        axes = figure.subplots()
+        figure, axes = new_figure(FULL_WIDTH, _HEIGHT)
         axes.set_xscale("symlog", base=2, linthresh=RATES[0])
         for number, of_model in enumerate(curves):
             colour = model_colour(number)
@@ -35,11 +34,9 @@ def free_response_plot(name: str, names: Sequence[str], curves: Sequence[Sequenc
                 axes.plot(false[-1:], found[-1:], color=colour, marker="o", markersize=6, clip_on=False, zorder=3)
         most = max(float(curve.false_positives[-1]) for of_model in curves for curve in of_model)
         axes.set_xlim(0, _ROOM * max(RATES[-1], most))
-        axes.set_ylim(-0.02, 1.02)
         axes.xaxis.set_major_locator(FixedLocator([0, *RATES]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set_xlabel("False lesions a patient")
-        axes.set_ylabel("Lesions found")
+        percent_axis(axes, "Lesions found")
         described = f"Lesions found over false lesions a patient, a line for each run, for {', '.join(names)}"
         return inline_svg(figure, name, described)

@@ -2,47 +2,33 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import PathPatch
-from matplotlib.path import Path
-from matplotlib.ticker import LogFormatterSciNotation, PercentFormatter
-from numpy.typing import ArrayLike, NDArray
+from matplotlib.ticker import LogFormatterSciNotation
+from numpy.typing import ArrayLike
 
 from nnunetv2_cipa.comparison import ComparedModel, Curve
 from nnunetv2_cipa.quantities.agreement import bias, lower_limit, upper_limit
 
+from .drawing import (
+    FULL_WIDTH,
+    HALF_WIDTH,
+    Frame,
+    Numbers,
+    dots,
+    frame_of,
+    lines,
+    new_figure,
+    percent_axis,
+    short_name,
+)
 from .size_classes import SizeClass
 from .themed_svg import FAINT, INK, SURFACE, inline_svg, model_colour, style
 
-Numbers = NDArray[np.float64]
-
-_HALF, _FULL = 7.8, 16.0  # inches: letters of all plots look alike on a wide screen
 _JITTER = 0.12
-_SHORT_NAME = 18
 _GROUPS = 12
 _LEAST_IN_GROUP = 3
-
-
-@dataclass(frozen=True)
-class Frame:
-    """Where a plot's data are in its SVG, so that a click finds the case: linear in `log10(x)` and in y.
-
-    Attributes:
-        x: Positions of the left and right end of the axes.
-        y: Positions of the lower and upper end.
-        sizes: Sizes at the left and right end.
-        values: Values at the lower and upper end.
-    """
-
-    x: tuple[float, float]
-    y: tuple[float, float]
-    sizes: tuple[float, float]
-    values: tuple[float, float]
 
 
 def patient_lines(name: str, names: Sequence[str], values: Sequence[Sequence[float]], title: str) -> Markup:
@@ -56,18 +42,18 @@ def patient_lines(name: str, names: Sequence[str], values: Sequence[Sequence[flo
     """
     table = np.array(values, dtype=np.float64)
     with style():
-        figure, axes = _figure(width=_HALF, height=4.6)
+        figure, axes = new_figure(width=HALF_WIDTH, height=4.6)
         shift = np.random.default_rng(0).uniform(-_JITTER, _JITTER, table.shape[1])
         positions = np.arange(len(names))[:, None] + shift
-        _lines(axes, positions.T, table.T, FAINT, 0.6, alpha=min(0.6, 0.1 + 12 / table.shape[1]))
+        lines(axes, positions.T, table.T, FAINT, 0.6, alpha=min(0.6, 0.1 + 12 / table.shape[1]))
         for number, (x, y) in enumerate(zip(positions, table, strict=True)):
-            _dots(axes, x, y, model_colour(number), 4.5)
+            dots(axes, x, y, model_colour(number), 4.5)
             median = np.nanmedian(y) if not np.isnan(y).all() else math.nan
             axes.plot([number - 0.28, number + 0.28], [median, median], color=INK, linewidth=2.2)
             if not math.isnan(median):
                 axes.annotate(f"{100 * median:.1f}", (number + 0.3, median), va="center", fontsize=9, fontweight="bold")
-        _percent_axis(axes, title)
-        axes.set_xticks(range(len(names)), [_short(name) for name in names])
+        percent_axis(axes, title)
+        axes.set_xticks(range(len(names)), [short_name(name) for name in names])
         axes.set_xlim(-0.5, len(names) - 0.25)
         described = f"{title} of {table.shape[1]} patients, a line for each, across {', '.join(names)}"
         return inline_svg(figure, name, described)
@@ -88,7 +74,7 @@ def size_boxes(
     table = np.array(values, dtype=np.float64)
     width = 0.8 / len(names)
     with style():
-        figure, axes = _figure(width=_HALF, height=4.6)
+        figure, axes = new_figure(width=HALF_WIDTH, height=4.6)
         for number in range(len(names)):
             defined = [table[number, list(group.cases)] for group in members]
             boxes = axes.boxplot(
@@ -105,7 +91,7 @@ def size_boxes(
                     artist.set(color=model_colour(number))
             for artist in boxes["fliers"]:
                 artist.set(markerfacecolor=model_colour(number))
-        _percent_axis(axes, title)
+        percent_axis(axes, title)
         labels = [f"{group.title}\n{group.range}, n = {len(group.cases)}" for group in members]
         axes.set_xticks(range(len(members)), labels)
         axes.set_xlim(-0.55, len(members) - 0.45)
@@ -125,20 +111,20 @@ def size_scatter(
     along = np.array(sizes, dtype=np.float64)
     along[along <= 0] = math.nan
     with style():
-        figure, axes = _figure(width=_FULL, height=4.8)
+        figure, axes = new_figure(width=FULL_WIDTH, height=4.8)
         axes.set_xscale("log")
         for number, of_model in enumerate(values):
-            _dots(axes, along, np.array(of_model), model_colour(number), 3.6, alpha=0.7 if along.size < 1000 else 0.35)
+            dots(axes, along, np.array(of_model), model_colour(number), 3.6, alpha=0.7 if along.size < 1000 else 0.35)
         for number, of_model in enumerate(values):
             axes.plot(*_medians(along, np.array(of_model)), color=SURFACE, linewidth=4.5)
             axes.plot(*_medians(along, np.array(of_model)), color=model_colour(number), linewidth=2.4)
-        _percent_axis(axes, title)
+        percent_axis(axes, title)
         axes.set_xlabel(f"Size of the tumour in the reference ({unit})")
         axes.set_xlim(np.nanmin(along) / 1.15, np.nanmax(along) * 1.15)
         axes.xaxis.set_major_formatter(_PlainNumbers())
         axes.xaxis.set_minor_formatter(_PlainNumbers())
         described = f"{title} of {along.size} cases over the size of the tumour, dots for {', '.join(names)}"
-        return inline_svg(figure, name, described), _frame(axes)
+        return inline_svg(figure, name, described), frame_of(axes)
 
 
 def agreement_plot(
@@ -155,10 +141,10 @@ def agreement_plot(
     """
     tables = [np.array(pair, dtype=np.float64) for pair in pairs]
     with style():
-        figure, axes = _figure(width=_FULL, height=4.2, columns=len(names))
+        figure, axes = new_figure(width=FULL_WIDTH, height=4.2, columns=len(names))
         for number, (one, table) in enumerate(zip(np.atleast_1d(axes), tables, strict=True)):
             reference, prediction = table
-            _dots(one, (reference + prediction) / 2, prediction - reference, model_colour(number), 4.5)
+            dots(one, (reference + prediction) / 2, prediction - reference, model_colour(number), 4.5)
             limits = (lower_limit(reference, prediction), upper_limit(reference, prediction))
             one.axhline(0, color=FAINT, linewidth=0.8)
             one.axhline(float(bias(reference, prediction)), color=INK, linewidth=1.8)
@@ -166,7 +152,7 @@ def agreement_plot(
                 if not np.isnan(limit):
                     one.axhline(float(limit), color=INK, linewidth=1.1, linestyle=(0, (4, 2)))
             one.set_xlabel(f"Mean of reference and prediction ({unit})")
-            one.set_title(_short(names[number]))
+            one.set_title(short_name(names[number]))
             one.autoscale_view()
         first = np.atleast_1d(axes)[0]
         first.set_ylabel(f"{title}: prediction minus reference ({unit})")
@@ -179,7 +165,7 @@ def training_curves(models: Sequence[ComparedModel]) -> Markup | None:
     if not any(model.curves for model in models):
         return None
     with style():
-        figure, (losses, dice) = _figure(width=_FULL, height=4.4, columns=2)
+        figure, (losses, dice) = new_figure(width=FULL_WIDTH, height=4.4, columns=2)
         for number, model in enumerate(models):
             for curve in model.curves:
                 colour = model_colour(number)
@@ -189,7 +175,7 @@ def training_curves(models: Sequence[ComparedModel]) -> Markup | None:
                 dice.plot(curve.epochs, _smoothed(curve), color=colour, linewidth=1.8)
         losses.set_title("Loss: training, and validation (dashed)")
         dice.set_title("Validation patches: Dice (thin), moving average (thick)")
-        _percent_axis(dice, "")
+        percent_axis(dice, "")
         for axes in (losses, dice):
             axes.set_xlabel("Epoch")
         return inline_svg(figure, "training", "Loss and validation Dice over the epochs, a line for each training")
@@ -217,53 +203,3 @@ def _smoothed(curve: Curve) -> Numbers:
         before = smooth[-1] if smooth else math.nan
         smooth.append(value if math.isnan(before) else before if math.isnan(value) else 0.9 * before + 0.1 * value)
     return np.array(smooth)
-
-
-def _figure(width: float, height: float, columns: int = 1):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots(1, columns)
-
-
-def _percent_axis(axes: Axes, title: str) -> None:
-    axes.set_ylim(-0.02, 1.02)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.set_ylabel(title)
-
-
-def _dots(axes: Axes, x: ArrayLike, y: ArrayLike, colour: str, diameter: float, alpha: float = 0.9) -> None:
-    """Dots as one path of strokes without length and with round ends: thousands of them stay small and quick."""
-    points = np.column_stack([x, y])
-    points = np.repeat(points[~np.isnan(points).any(axis=1)], 2, axis=0)
-    _patch(axes, points, 2, colour, diameter, alpha)
-
-
-def _lines(axes: Axes, x: Numbers, y: Numbers, colour: str, width: float, alpha: float) -> None:
-    """A polyline for each row, all of them as one path; rows with undefined values are left out."""
-    whole = ~np.isnan(y).any(axis=1)
-    _patch(axes, np.stack([x[whole], y[whole]], axis=-1).reshape(-1, 2), x.shape[1], colour, width, alpha)
-
-
-def _patch(axes: Axes, points: Numbers, each: int, colour: str, width: float, alpha: float) -> None:
-    codes = np.full(len(points), Path.LINETO, dtype=Path.code_type)
-    codes[::each] = Path.MOVETO
-    path = Path(points, codes)
-    path.should_simplify = False
-    look = {"edgecolor": colour, "linewidth": width, "alpha": alpha, "capstyle": "round", "joinstyle": "round"}
-    axes.add_patch(PathPatch(path, facecolor="none", clip_on=False, **look))
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _SHORT_NAME else name[: _SHORT_NAME - 1] + "…"
-
-
-def _frame(axes: Axes) -> Frame:
-    figure = axes.get_figure()
-    assert figure is not None
-    box, height = axes.get_window_extent(), figure.bbox.height
-    points = 72 / figure.dpi
-    return Frame(
-        x=(float(box.x0 * points), float(box.x1 * points)),
-        y=(float((height - box.y0) * points), float((height - box.y1) * points)),
-        sizes=(float(axes.get_xlim()[0]), float(axes.get_xlim()[1])),
-        values=(float(axes.get_ylim()[0]), float(axes.get_ylim()[1])),
-    )

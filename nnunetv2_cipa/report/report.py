@@ -7,7 +7,7 @@ from nnunetv2_cipa.arguments import add_patients_argument, add_processes_argumen
 from nnunetv2_cipa.comparison import Comparison, read_comparison
 from nnunetv2_cipa.comparison.figures import regrouped
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.evaluation.patients import remark_on_patients
+from nnunetv2_cipa.evaluation.evaluation import remark_on_patients
 from nnunetv2_cipa.evaluation.wording import amount
 from nnunetv2_cipa.nnunet.patients import find_patients, patients_of
 

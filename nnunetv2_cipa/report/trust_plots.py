@@ -4,19 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
-from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from .drawing import HALF_WIDTH, new_figure
 from .themed_svg import FAINT, INK, inline_svg, model_colour, style
 
-_SIZE = (7.8, 4.6)  # inches, as other plots of half the page's width
+_HEIGHT = 4.6
 
 
 def risk_coverage_plot(coverage: Sequence[float], risk: Sequence[float], optimal: Sequence[float]) -> Markup:
     """Risk over coverage by the score, beside that of a score that knows the errors and that of all cases."""
     with style():
-        figure = Figure(figsize=_SIZE, layout="constrained")
-        axes = figure.subplots()
+        figure, axes = new_figure(HALF_WIDTH, _HEIGHT)
         axes.axhline(risk[-1], color=FAINT, linewidth=1, linestyle=(0, (4, 2)), label="without a score")
         axes.plot(coverage, optimal, color=FAINT, linewidth=1.4, label="if the errors were known")
         axes.plot(coverage, risk, color=model_colour(0), linewidth=2.2, label="by this score")
@@ -33,8 +32,7 @@ def reliability_diagram(bins: Sequence[Mapping[str, Any]]) -> Markup:
     """Share of foreground over the mean probability of each bin that has pixels."""
     filled = [one for one in bins if one["pixels"]]
     with style():
-        figure = Figure(figsize=_SIZE, layout="constrained")
-        axes = figure.subplots()
+        figure, axes = new_figure(HALF_WIDTH, _HEIGHT)
         axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle=(0, (4, 2)))
         axes.plot(
             [one["mean_probability"] for one in filled],

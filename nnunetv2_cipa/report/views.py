@@ -17,8 +17,8 @@ from nnunetv2_cipa.evaluation.wording import unit_shown, volume_unit_shown
 
 from . import plots
 from .differences import MAIN_MEASURE, DifferenceTable, difference_tables, headlines
+from .drawing import Frame
 from .free_response_plot import free_response_plot
-from .plots import Frame
 from .size_classes import SizeClass, size_classes
 
 _LEVELS: tuple[Level, ...] = ("patient", "pooled", "agreement")

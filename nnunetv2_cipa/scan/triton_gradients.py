@@ -4,38 +4,20 @@ import triton
 import triton.language as tl
 
 from nnunetv2_cipa.scan.triton_kernels import (
-    LOG2_E,
+    load_part,
     load_row,
     load_step,
     load_tile,
+    matrix,
     position_at,
     softplus,
+    softplus_slope,
     store_tile,
     stride_of,
     walk,
 )
 
 LN_2 = tl.constexpr(0.6931471805599453)
-
-
-@triton.jit
-def softplus_slope(step):
-    """The derivative of softplus where its value is `step`: 1 - exp(-step), exact also where that is tiny."""
-    series = step * (1.0 - step * (1 / 2 - step * (1 / 6 - step * (1 / 24))))
-    return tl.where(step < 0.03, series, 1.0 - tl.exp2(-step * LOG2_E))
-
-
-@triton.jit
-def matrix(ROWS: tl.constexpr, COLUMNS: tl.constexpr):
-    """Offsets (ROWS, COLUMNS) in a dense matrix."""
-    return tl.arange(0, ROWS)[:, None] * COLUMNS + tl.arange(0, COLUMNS)[None, :]
-
-
-@triton.jit
-def load_part(small, positions, valid, stride, first, SIZE: tl.constexpr):
-    """SIZE of the low-rank steps (ROWS, SIZE), from the column `first`, at positions `stride` apart."""
-    places = positions[:, None] * stride + first + tl.arange(0, SIZE)[None, :]
-    return tl.load(small + places, mask=valid[:, None], other=0.0)
 
 
 @triton.jit(do_not_specialize=["channels"])

@@ -39,6 +39,13 @@ def softplus(z):
 
 
 @triton.jit
+def softplus_slope(step):
+    """The derivative of softplus where its value is `step`: 1 - exp(-step), exact also where that is tiny."""
+    series = step * (1.0 - step * (1 / 2 - step * (1 / 6 - step * (1 / 24))))
+    return tl.where(step < 0.03, series, 1.0 - tl.exp2(-step * LOG2_E))
+
+
+@triton.jit
 def position_at(time, k, height, width, WIDE: tl.constexpr):
     """The position (row * width + column) that order k meets at a time: 1 and 3 go by columns, 2 and 3 backwards."""
     place = tl.where(k % 2 == 1, (time % height) * width + time // height, time)
@@ -89,6 +96,19 @@ def load_step(small, delta, d, inside, weight, bias, R: tl.constexpr, SOFTPLUS: 
     else:
         z = bias + load_row(delta, d, inside)
     return softplus(z) if SOFTPLUS else z
+
+
+@triton.jit
+def matrix(ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+    """Offsets (ROWS, COLUMNS) in a dense matrix."""
+    return tl.arange(0, ROWS)[:, None] * COLUMNS + tl.arange(0, COLUMNS)[None, :]
+
+
+@triton.jit
+def load_part(small, positions, valid, stride, first, SIZE: tl.constexpr):
+    """SIZE of the low-rank steps (ROWS, SIZE), from the column `first`, at positions `stride` apart."""
+    places = positions[:, None] * stride + first + tl.arange(0, SIZE)[None, :]
+    return tl.load(small + places, mask=valid[:, None], other=0.0)
 
 
 @triton.jit(do_not_specialize=["channels", "x_position"])

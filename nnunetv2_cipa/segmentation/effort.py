@@ -1,7 +1,6 @@
 """How much is computed for a study: folds, mirroring and steps of the sliding window, within a time limit."""
 
 import itertools
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ STEP_SIZES = (0.5, 0.75, 1.0)
 
 _TIMED_PASSES = 3
 _RESERVE = 0.15
-_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True)
@@ -37,18 +35,6 @@ class Effort:
         mirroring = "with" if self.mirrored else "without"
         folds = "1 fold" if self.folds == 1 else f"{self.folds} folds"
         return f"{folds}, {mirroring} mirroring, step size {self.step_size:g}"
-
-
-def parse_duration(text: str) -> float:
-    """Seconds of a duration such as 90s, 5m or 1h.
-
-    Raises:
-        InputError: it is none, or not above 0.
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h)?", text.strip())
-    if not match or float(match[1]) <= 0:
-        raise InputError(f"--time-limit {text}: a duration such as 90s, 5m or 1h is needed.")
-    return float(match[1]) * _UNITS[match[2] or ""]
 
 
 def efforts(folds: int, mirroring: bool) -> list[Effort]:

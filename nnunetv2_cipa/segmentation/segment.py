@@ -12,7 +12,7 @@ from typing import Any, get_args
 import SimpleITK as sitk  # noqa: N813
 import torch
 
-from nnunetv2_cipa.arguments import add_device_argument
+from nnunetv2_cipa.arguments import add_device_argument, seconds_argument
 from nnunetv2_cipa.dataset_conversion.petct_case import FAULTS
 from nnunetv2_cipa.dataset_conversion.petct_layouts import Options, find_studies
 from nnunetv2_cipa.dataset_conversion.petct_weights import read_weights
@@ -20,13 +20,12 @@ from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_folder, read_json, write_volume
 from nnunetv2_cipa.petct.dicom_case import DicomCase, DicomChoices
 from nnunetv2_cipa.petct.nifti_case import NiftiCase
-from nnunetv2_cipa.petct.pictures import draw_study
 from nnunetv2_cipa.petct.segmentation_files import Algorithm, write_segmentation
+from nnunetv2_cipa.petct.study_picture import draw_study
 from nnunetv2_cipa.petct.volumes import GridChoice, figure_warnings, figures, on_one_grid
 from nnunetv2_cipa.quantities.pet_pairs import PetPair
 from nnunetv2_cipa.quantities.quantify_files import quantify_case
 
-from .effort import parse_duration
 from .model import Model, load_model
 from .prediction import predict
 
@@ -70,7 +69,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--grid", choices=get_args(GridChoice), default="ct", help="of the segmentation (default: %(default)s)"
     )
     parser.add_argument(
-        "--time-limit", metavar="5m", help="for each study; folds, mirroring and steps are chosen to keep it"
+        "--time-limit",
+        type=seconds_argument,
+        metavar="5m",
+        help="for each study; folds, mirroring and steps are chosen to keep it",
     )
     parser.add_argument(
         "--series", nargs="+", default=(), metavar="UID", help="series to take where several are possible"
@@ -88,11 +90,14 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Segment every study; studies that were done before are passed over, failures are listed at the end."""
-    limit = parse_duration(arguments.time_limit) if arguments.time_limit else None
     cases, refused = _cases(arguments)
     model = load_model(arguments.m, arguments.folds, arguments.chk, torch.device(arguments.device))
     segment_studies(
-        cases, arguments.o, Task(model, arguments.grid, limit), overwrite=arguments.overwrite, refused=refused
+        cases,
+        arguments.o,
+        Task(model, arguments.grid, arguments.time_limit),
+        overwrite=arguments.overwrite,
+        refused=refused,
     )
 
 

@@ -8,11 +8,11 @@ from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.files import new_file, new_folder
 from nnunetv2_cipa.nnunet.patients import REMEDY, doubts, find_patients, patients_of
 
-from .masks import is_placed, write_nifti_masks, write_png_masks
+from .csv_table import DEFAULT_COLUMNS, Layout, write_table
+from .mask_files import is_placed, write_nifti_masks, write_png_masks
 from .predictions import Predictions, find_predictions
 from .sample import empty_mask_of, read_sample
 from .stacks import gaps, stacks_of
-from .table import DEFAULT_COLUMNS, Layout, write_table
 
 _ONLY_FOR = {
     "csv": ("sample", "order", "empty", "id_ending", "columns"),

@@ -2,12 +2,11 @@
 
 import math
 import time
-from argparse import ArgumentTypeError
 from collections.abc import Sequence
 
 from nnunetv2_cipa.errors import InputError
 
-from .work import NNUNET_EPOCHS, NNUNET_ITERATIONS, Schedule, Times, Training, Work, duration, parse_duration
+from .work import NNUNET_EPOCHS, NNUNET_ITERATIONS, Schedule, Times, Training, Work, duration
 
 FEWEST_EPOCHS = 20
 """So that the learning rate falls in steps, and an interrupted training loses little."""
@@ -82,11 +81,3 @@ class TimeBudget:
         free = (self._deadline - now) * (1 - MARGIN / 2) - self._after - around / parallel
         share = min(1.0, parallel * training.schedule.seconds(timings) / sum(epochs))
         return now + timings.start + max(0.0, free) * share
-
-
-def duration_argument(text: str) -> float:
-    """Seconds of a time on the command line."""
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from error

@@ -19,7 +19,7 @@ import torch
 
 from nnunetv2_cipa.nnunet.folders import dataset_folder, root_folder
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, read_planned_json
-from nnunetv2_cipa.nnunet.trainers import find_trainer
+from nnunetv2_cipa.nnunet.trainer_search import find_trainer
 from nnunetv2_cipa.processes import output_of
 
 from .work import Schedule, Times, Timings

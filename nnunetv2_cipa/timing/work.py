@@ -1,6 +1,5 @@
 """What the commands of a run have to do, and how many seconds that takes by what was measured on a machine."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
@@ -138,19 +137,6 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def parse_duration(text: str) -> float:
-    """Seconds of a time such as 9h, 90m, 1.5h or 600s.
-
-    Raises:
-        ValueError: it is not such a time, or not positive.
-    """
-    units = {"h": 3600, "m": 60, "s": 1}
-    seconds = float(text[:-1]) * units[text[-1]] if text and text[-1] in units else -1.0
-    if not 0 < seconds < math.inf:
-        raise ValueError(f"{text!r} is not a time such as 9h, 90m or 600s")
-    return seconds
 
 
 def _prediction_seconds(timings: Timings, cases: int) -> float:

@@ -16,8 +16,8 @@ from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.network import CIPA, MODALITIES, VariantName
 from nnunetv2_cipa.network.recomputed import set_recompute
 from nnunetv2_cipa.scan import describe_choice
+from nnunetv2_cipa.training.activation_memory import should_recompute
 from nnunetv2_cipa.training.base_trainer import NNUNET_DEVICE, BaseTrainer
-from nnunetv2_cipa.training.memory import should_recompute
 from nnunetv2_cipa.training.modalities import modality_channels
 from nnunetv2_cipa.training.optimization import CosineSchedule, parameter_groups
 

@@ -14,7 +14,7 @@ from nnunetv2_cipa.processes import for_each
 from .calibrate import read_temperature
 from .members import Members, find_members
 from .reference import References, find_references
-from .results import content, curve_of, least_trusted_first, rows
+from .trust_files import content, curve_of, least_trusted_first, rows
 from .trusted_case import TrustedCase, highest_entropy, read_case
 
 _SHOWN = 10

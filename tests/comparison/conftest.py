@@ -10,7 +10,7 @@ from PIL import Image
 
 from nnunetv2_cipa.comparison import ComparedModel, Comparison, Costs, Curve, Run, Settings
 from nnunetv2_cipa.comparison.figures import findings
-from nnunetv2_cipa.comparison.published import PUBLISHED
+from nnunetv2_cipa.comparison.published_results import PUBLISHED
 from nnunetv2_cipa.evaluation import Case, Evaluation
 from nnunetv2_cipa.evaluation.cases import Volumes
 from nnunetv2_cipa.evaluation.lesions import Lesions

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from nnunetv2_cipa.comparison.flops import count_flops
-from nnunetv2_cipa.comparison.published import PUBLISHED
+from nnunetv2_cipa.comparison.published_results import PUBLISHED
 from nnunetv2_cipa.network import CIPA
 from nnunetv2_cipa.network.state_space import DirectionalScan
 from nnunetv2_cipa.scan import backend_status

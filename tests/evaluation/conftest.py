@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
-from nnunetv2_cipa.evaluation.folders import measure_case
 from nnunetv2_cipa.evaluation.label_folders import Pair
 from nnunetv2_cipa.evaluation.label_images import MaskPair
+from nnunetv2_cipa.evaluation.parallel_evaluation import measure_case
 
 
 def two_masks(min_dims=2, max_dims=3):

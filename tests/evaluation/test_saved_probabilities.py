@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.evaluation.folders import evaluate_folders
+from nnunetv2_cipa.evaluation.parallel_evaluation import evaluate_folders
 from nnunetv2_cipa.quantities.free_response import Candidates
 
 LABELS = {"background": 0, "node": 2, "tumour": 1}

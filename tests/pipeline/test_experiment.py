@@ -12,7 +12,9 @@ from nnunetv2_cipa.pipeline.experiment import (
     Model,
     add_seeds_argument,
     distinct_seeds,
+    existing,
     model_named,
+    planned,
     plans_of_seed,
     read_best_model,
     seed_words,
@@ -129,3 +131,23 @@ def test_plans_that_are_no_preset_are_refused():
     for word in ("nnUNetTrainer__", "", "nnUNetTrainer__nnUNetResEncUNetMPlans__2d"):
         with pytest.raises(InputError, match=r"expected TRAINER\[__PLANS\], as nnU-Net"):
             model_named(word)
+
+
+def test_trainers_that_follow_the_plan(capsys):
+    assert planned("nnUNetTrainer") == planned("nnUNetTrainer_planned") == "nnUNetTrainer_planned"
+    assert planned("nnUNetTrainerCIPA_noCRM") == "nnUNetTrainerCIPA_noCRM_planned"
+    assert capsys.readouterr().out == ""
+    with pytest.raises(InputError, match="nnUNetTrainerDA5 would have to exist as nnUNetTrainerDA5_planned"):
+        planned("nnUNetTrainerDA5")
+    with pytest.raises(
+        InputError, match="nnUNetTrainerDA5__nnUNetResEncUNetMPlans would have to exist as nnUNetTrainerDA5_planned"
+    ):
+        planned("nnUNetTrainerDA5__nnUNetResEncUNetMPlans")
+    preset = "nnUNetTrainer_planned__nnUNetResEncUNetMPlans"
+    assert planned("nnUNetTrainer__nnUNetResEncUNetMPlans") == planned(preset) == preset
+
+
+def test_misspelt_trainers_are_named_at_once():
+    assert existing(["nnUNetTrainer", "nnUNetTrainerCIPA"]) == ("nnUNetTrainer", "nnUNetTrainerCIPA")
+    with pytest.raises(InputError, match="does not find a trainer 'nnUNetTrainerCIPO'"):
+        existing(["nnUNetTrainer", "nnUNetTrainerCIPO"])

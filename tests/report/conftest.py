@@ -12,7 +12,7 @@ from PIL import Image
 
 from nnunetv2_cipa.comparison import ComparedModel, Comparison, Costs, Curve, Run, Settings
 from nnunetv2_cipa.comparison.figures import findings
-from nnunetv2_cipa.comparison.published import PUBLISHED
+from nnunetv2_cipa.comparison.published_results import PUBLISHED
 from nnunetv2_cipa.evaluation import evaluate_folders
 from nnunetv2_cipa.nnunet.images import Images
 from nnunetv2_cipa.report import plots

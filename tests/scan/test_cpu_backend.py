@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nnunetv2_cipa.native import library
-from nnunetv2_cipa.scan import native_scan, registry, selective_scan, selective_scan_2d
+from nnunetv2_cipa.scan import cpu_backend, registry, selective_scan, selective_scan_2d
 from nnunetv2_cipa.scan.cpu_backend import CpuBackend
 from nnunetv2_cipa.scan.operators import Scan
 
@@ -197,7 +197,7 @@ class TestLayout:
         x, _, A, _, _, D, bias, weight = map_arguments(2, 4, 5, 32, 16, rank=6, dtype=torch.float32)
         both = torch.cat([x, x], dim=-1)
         delta, B, C = torch.randn(2, 4, 5, 4, 6 + 32).split([6, 16, 16], dim=-1)
-        inputs = native_scan._Inputs(Scan(both[..., :32], delta, A, B, C, D, bias, weight, True))
+        inputs = cpu_backend._Inputs(Scan(both[..., :32], delta, A, B, C, D, bias, weight, True))
         given = (both, delta, A, B, C, D, bias, weight)
         assert [tensor.data_ptr() for tensor in inputs.tensors] == [tensor.data_ptr() for tensor in given]
 

@@ -1,7 +1,7 @@
 import pytest
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.segmentation.effort import Effort, choose_effort, efforts, parse_duration
+from nnunetv2_cipa.segmentation.effort import Effort, choose_effort, efforts
 
 
 def seconds(effort: Effort) -> float:
@@ -30,14 +30,3 @@ def test_more_folds_are_preferred_at_equal_cost():
 def test_a_limit_that_cannot_be_kept_is_refused():
     with pytest.raises(InputError, match="at least"):
         choose_effort(efforts(5, True), seconds, 1)
-
-
-@pytest.mark.parametrize(("text", "expected"), [("90", 90), ("90s", 90), ("5m", 300), ("1.5 h", 5400), ("2min", 120)])
-def test_durations(text, expected):
-    assert parse_duration(text) == expected
-
-
-@pytest.mark.parametrize("text", ["", "soon", "0", "-5m", "5d", "1h30"])
-def test_other_durations_are_refused(text):
-    with pytest.raises(InputError):
-        parse_duration(text)

@@ -1,6 +1,4 @@
-import pytest
-
-from nnunetv2_cipa.timing.work import Prediction, Schedule, Times, Timings, Training, Work, duration, parse_duration
+from nnunetv2_cipa.timing.work import Prediction, Schedule, Times, Timings, Training, Work, duration
 
 HOUR = 3600.0
 SLOW = Timings(start=20, iteration=2, validation_iteration=1, epoch_end=1, case=3, prediction_start=10, merge=0.2)
@@ -25,19 +23,6 @@ def test_a_training_has_epochs_and_validation():
     training = Training(4, trainer="quick", schedule=Schedule(2, 10, 5))
     assert training.seconds_besides_epochs(TIMES) == 30 + 5 + 4
     assert training.seconds(TIMES) == 39 + 2 * (10 * 0.2 + 5 * 0.1 + 1)
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("9h", 9 * HOUR), ("1.5h", 5400), ("90m", 5400), ("600s", 600), (" 2h", 7200)]
-)
-def test_times_are_read(text, seconds):
-    assert parse_duration(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "9", "h", "-1h", "0s", "infh", "nanh", "9 hours"])
-def test_other_texts_are_no_times(text):
-    with pytest.raises(ValueError):
-        parse_duration(text)
 
 
 def test_times_are_written():

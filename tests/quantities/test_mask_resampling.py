@@ -1,6 +1,6 @@
 """Masks on their way to the PET's voxels."""
 
-from nnunetv2_cipa.quantities.grids import doubts, on_grid_of
+from nnunetv2_cipa.quantities.mask_resampling import doubts, on_grid_of
 
 
 def test_nothing_is_said_where_nothing_is_lost(two_lesions):

@@ -1,7 +1,7 @@
 import pytest
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.nnunet.trainers import find_trainer
+from nnunetv2_cipa.nnunet.trainer_search import find_trainer
 
 
 @pytest.mark.parametrize("name", ["nnUNetTrainer", "nnUNetTrainerCIPA"])

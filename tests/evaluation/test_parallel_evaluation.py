@@ -11,7 +11,7 @@ from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
 from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.evaluation.folders import evaluate_folders
+from nnunetv2_cipa.evaluation.parallel_evaluation import evaluate_folders
 
 SPACING = (3.0, 0.977, 0.5)
 

@@ -10,7 +10,7 @@ import SimpleITK as sitk  # noqa: N813
 
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.quantities import quantify
-from nnunetv2_cipa.quantities.images import check_mask, read_volume
+from nnunetv2_cipa.quantities.input_volumes import check_mask, read_volume
 from nnunetv2_cipa.quantities.pet_pairs import ENDINGS
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nnunetv2_cipa.comparison import Settings, read_comparison
-from nnunetv2_cipa.comparison.free_response import free_response_figures
+from nnunetv2_cipa.comparison.free_response_intervals import free_response_figures
 from nnunetv2_cipa.comparison.tables import tables
 from nnunetv2_cipa.quantities.free_response import FIGURES, Candidates
 

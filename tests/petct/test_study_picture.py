@@ -3,7 +3,7 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 from PIL import Image
 
-from nnunetv2_cipa.petct.pictures import _towards_feet_and_left, _turned, draw_study
+from nnunetv2_cipa.petct.study_picture import _towards_feet_and_left, _turned, draw_study
 
 
 def test_a_picture_is_drawn_with_and_without_label(tmp_path, phantom_images):

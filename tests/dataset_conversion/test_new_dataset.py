@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from nnunetv2_cipa.dataset_conversion.raw_dataset import (
+from nnunetv2_cipa.dataset_conversion.new_dataset import (
     new_dataset_folder,
     outdated_splits,
     remove_leftovers,

@@ -10,7 +10,7 @@ import SimpleITK as sitk  # noqa: N813
 from nnunetv2_cipa.cli import main
 from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.evaluation import MEASURES, evaluate_folders, read_evaluation
-from nnunetv2_cipa.evaluation.uptake import Uptake, UptakeOfMask, find_pets, find_pets_of, pool_uptake
+from nnunetv2_cipa.evaluation.uptake_of_masks import Uptake, UptakeOfMask, find_pets, find_pets_of, pool_uptake
 
 
 def save(file, values, spacing):

@@ -3,8 +3,11 @@ import os
 import pytest
 import torch
 
-from nnunetv2_cipa.pipeline.training_step import TrainingStep, is_whole
+from nnunetv2_cipa.pipeline.trainings import TrainingStep, is_whole, schedules_of
 from nnunetv2_cipa.steps import Output, Writing
+from nnunetv2_cipa.timing.work import Schedule
+
+from .conftest import write_plan
 
 COMMAND = ("nnUNetv2_train", "605", "2d", "0")
 
@@ -81,3 +84,15 @@ def test_asking_for_the_command_changes_nothing(step, fold):
     save(fold, "latest").write_bytes(b"")
     assert step.launch_command()[len(COMMAND) :] == ["--c"]
     assert [path.name for path in fold.iterdir()] == ["checkpoint_latest.pth"]
+
+
+def test_schedules_are_known_where_they_can_be(tmp_path):
+    names = ("nnUNetTrainer_planned", "nnUNetTrainerCIPA_quick", "nnUNetTrainerCIPA_20epochs", "nnUNetTrainer")
+    write_plan(tmp_path / "plan.json", num_epochs=33)
+    assert list(schedules_of(names, tmp_path / "plan.json").values()) == [
+        Schedule(33),
+        Schedule(20, 10, 3),
+        Schedule(20),
+        Schedule(),
+    ]
+    assert schedules_of(names[:1], tmp_path / "none.json")[names[0]] == Schedule()

@@ -5,7 +5,7 @@ import SimpleITK as sitk  # noqa: N813
 
 from nnunetv2_cipa.errors import InputError
 
-from .images import check_mask
+from .input_volumes import check_mask
 
 _NOTEWORTHY_CHANGE = 0.1
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import label, maximum
 
-from nnunetv2_cipa.phantom import lesions
+from nnunetv2_cipa.phantom import tumours as tumours_of_phantom
 from nnunetv2_cipa.phantom.anatomy import healthy_body
 from nnunetv2_cipa.phantom.grid import Grid
 from nnunetv2_cipa.phantom.scanner import pet_image
@@ -22,7 +22,7 @@ def everywhere(grid):
 def test_a_cold_tumour_shows_on_ct_alone(healthy):
     random, grid, body = healthy
     hu = body.hu.copy()
-    tumour = lesions._cold_in_lung(random, grid, body, everywhere(grid))
+    tumour = tumours_of_phantom._cold_in_lung(random, grid, body, everywhere(grid))
     assert tumour.any()
     assert np.median(hu[tumour]) < -700
     assert np.median(body.hu[tumour]) > 0
@@ -33,7 +33,7 @@ def test_a_tumour_of_the_mediastinum_shows_on_pet_alone(healthy):
     random, grid, body = healthy
     allowed = body.mediastinum & (body.suv == 1.7)  # great vessels
     hu, suv = body.hu.copy(), body.suv.copy()
-    tumour = lesions._hot_in_mediastinum(random, grid, body, allowed) & allowed
+    tumour = tumours_of_phantom._hot_in_mediastinum(random, grid, body, allowed) & allowed
     assert tumour.any()
     assert np.abs(body.hu - hu)[tumour].max() < 60
     assert (body.suv - suv)[tumour].min() > 0
@@ -42,7 +42,7 @@ def test_a_tumour_of_the_mediastinum_shows_on_pet_alone(healthy):
 def test_a_hot_tumour_stays_in_the_lung(healthy):
     random, grid, body = healthy
     lung, suv = body.lung.copy(), body.suv.copy()
-    tumour = lesions._hot_in_lung(random, grid, body, everywhere(grid))
+    tumour = tumours_of_phantom._hot_in_lung(random, grid, body, everywhere(grid))
     assert (lung | ~tumour).all()
     assert np.array_equal(body.suv != suv, tumour & (body.suv != suv))
     assert np.percentile(body.suv[tumour], 90) > 2.5
@@ -55,7 +55,7 @@ def test_mimics_are_hot_or_dense_without_being_tumours():
         grid = Grid.drawn(random, 12, (64, 64))
         body = healthy_body(random, grid)
         hu, suv = body.hu.copy(), body.suv.copy()
-        lesions.add_mimics(random, grid, body)
+        tumours_of_phantom.add_mimics(random, grid, body)
         hot += ((body.suv > 2.5) & (suv < 2)).any()
         dense += ((body.hu > 0) & (hu < -600)).any()
     assert hot >= 4
@@ -68,7 +68,7 @@ def test_there_is_always_a_tumour_and_it_spans_connected_slices(seed, slices):
     random = np.random.default_rng(seed)
     grid = Grid.drawn(random, slices, (40, 40))
     body = healthy_body(random, grid)
-    tumours = lesions.add_tumours(random, grid, body)
+    tumours = tumours_of_phantom.add_tumours(random, grid, body)
     assert tumours.shape == (slices, 40, 40)
     assert tumours[slices // 3 : slices - slices // 3].any()
     assert tumours.mean() < 0.1
@@ -84,8 +84,8 @@ def _findings_of_thresholds(mimics):
         body = healthy_body(random, grid)
         for_mimics, for_tumours, for_pet = random.spawn(3)
         if mimics:
-            lesions.add_mimics(for_mimics, grid, body)
-        tumours = lesions.add_tumours(for_tumours, grid, body)
+            tumours_of_phantom.add_mimics(for_mimics, grid, body)
+        tumours = tumours_of_phantom.add_tumours(for_tumours, grid, body)
         pet = pet_image(for_pet, body.suv, grid.spacing)
         labels, number = label(tumours)
         highest = maximum(pet, labels, range(1, number + 1))

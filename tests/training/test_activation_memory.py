@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from nnunetv2_cipa.training import memory
-from nnunetv2_cipa.training.memory import KEPT_BYTES_PER_PIXEL, should_recompute
+from nnunetv2_cipa.training import activation_memory
+from nnunetv2_cipa.training.activation_memory import KEPT_BYTES_PER_PIXEL, should_recompute
 
 GIB = 2**30
 
@@ -10,7 +10,7 @@ GIB = 2**30
 @pytest.fixture
 def device_of(monkeypatch):
     def make(gib):
-        monkeypatch.setattr(memory, "available_memory", lambda device: gib * GIB)
+        monkeypatch.setattr(activation_memory, "available_memory", lambda device: gib * GIB)
         return torch.device("cuda")
 
     return make
@@ -40,13 +40,13 @@ def test_a_compiled_step_of_twelve_images_fits_where_another_does_not(device_of)
 
 
 def test_on_a_gpu_the_memory_that_is_free_counts(monkeypatch, device_of):
-    monkeypatch.setattr(memory, "total_memory", lambda device: 400 * GIB)
+    monkeypatch.setattr(activation_memory, "total_memory", lambda device: 400 * GIB)
     assert should_recompute("tiny", 12, (512, 512), device_of(24))
 
 
 def test_fused_layers_of_a_processor_keep_less(monkeypatch):
-    monkeypatch.setattr(memory, "total_memory", lambda device: 8 * GIB)
-    monkeypatch.setattr(memory.library, "load", lambda: "not compiled")
+    monkeypatch.setattr(activation_memory, "total_memory", lambda device: 8 * GIB)
+    monkeypatch.setattr(activation_memory.library, "load", lambda: "not compiled")
     assert should_recompute("tiny", 1, (512, 512), torch.device("cpu"))
-    monkeypatch.setattr(memory.library, "load", object)
+    monkeypatch.setattr(activation_memory.library, "load", object)
     assert not should_recompute("tiny", 1, (512, 512), torch.device("cpu"))

@@ -19,7 +19,7 @@ from .lesions import lesions
 from .overlap import overlap
 from .saved_probabilities import SavedProbabilities, find_saved
 from .surface_distances import slice_hausdorff95, surface_distances
-from .uptake import Uptake, find_pets, find_pets_of, measure_uptake
+from .uptake_of_masks import Uptake, find_pets, find_pets_of, measure_uptake
 
 TOLERANCE_IN_PIXELS, TOLERANCE_IN_MM = 1.0, 2.0
 

@@ -4,7 +4,7 @@ import SimpleITK as sitk  # noqa: N813
 from PIL import Image
 
 from nnunetv2_cipa.errors import InputError
-from nnunetv2_cipa.submission.masks import write_nifti_masks, write_png_masks
+from nnunetv2_cipa.submission.mask_files import write_nifti_masks, write_png_masks
 from nnunetv2_cipa.submission.predictions import find_predictions
 
 PLACE = {"SetSpacing": (2.0, 3.0, 4.0), "SetOrigin": (-5.0, 6.0, 7.0), "SetDirection": (-1, 0, 0, 0, 0, 1, 0, 1, 0)}

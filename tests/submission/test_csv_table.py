@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from nnunetv2_cipa.errors import InputError
+from nnunetv2_cipa.submission.csv_table import Layout, write_table
 from nnunetv2_cipa.submission.predictions import find_predictions
 from nnunetv2_cipa.submission.run_length import decode
 from nnunetv2_cipa.submission.sample import read_sample
-from nnunetv2_cipa.submission.table import Layout, write_table
 
 
 @pytest.fixture

@@ -197,7 +197,9 @@ def test_wrong_arguments_are_told(nifti, model_folder, tmp_path, capsys):
     assert segment("-i", nifti, "-ct", nifti, "-m", model, "-o", tmp_path / "out") == 1
     assert segment("-i", nifti, "-m", tmp_path, "-o", tmp_path / "out") == 1
     assert segment("-i", nifti, "-m", model, "-o", tmp_path / "out", "--folds", "7") == 1
-    assert segment("-i", nifti, "-m", model, "-o", tmp_path / "out", "--time-limit", "soon") == 1
+    with pytest.raises(SystemExit):
+        segment("-i", nifti, "-m", model, "-o", tmp_path / "out", "--time-limit", "soon")
+    assert "--time-limit: 'soon' is not a time such as" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

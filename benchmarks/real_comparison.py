@@ -8,12 +8,14 @@ all its patients out to three folds, and trains models on each for equally many 
 - `--models baselines`: U-Net and nnU-Net's residual encoder preset M with PET normalised by the whole data set, and
   CIPA; then the first two again for as long as CIPA's epochs took.
 
-Their validation cases, with SUV > 2.5 and 41 % of the patient's maximum beside, are then compared (`comparison/`) and
-shown (`report.html`). Killed and started again, it resumes; the folds come one after the other, so `--folds 0` compares
-what the first one gave.
+Their validation cases, with SUV > 2.5 and 41 % of the patient's maximum beside, are then compared (`comparison/`), the
+models that had equally many iterations are taken for an ensemble whose disagreement tells which cases to look at first
+(`trust/`), and all is shown (`report.html`). Killed and started again, it resumes; the folds come one after the other,
+so `--folds 0` compares what the first one gave.
 """
 
 import argparse
+import itertools
 import json
 import re
 import shutil
@@ -34,6 +36,7 @@ from nnunetv2_cipa.nnunet.normalizations import Normalization
 from nnunetv2_cipa.nnunet.patients import patient_folds
 from nnunetv2_cipa.nnunet.plans import CONFIGURATION_2D, read_planned_json
 from nnunetv2_cipa.pipeline import experiment, preparation
+from nnunetv2_cipa.pipeline.predictions import TRUST
 from nnunetv2_cipa.pipeline.results import page_of
 from nnunetv2_cipa.pipeline.trainings import TrainingStep
 from nnunetv2_cipa.pipeline.workspace import Workspace, count_cases, few_cores, find_source, stock_command
@@ -175,7 +178,7 @@ def trainings(workspace: Workspace, models: Sequence[Model], folds: Sequence[int
     return [
         TrainingStep(
             f"{model.step}_fold{fold}",
-            (*command, str(fold), "-tr", model.trainer, "-p", model.plans),
+            (*command, str(fold), "-tr", model.trainer, "-p", model.plans, "--npz"),
             ("-device", workspace.device),
             needs=(f"plan_{model.fitted}",),
             reads=(workspace.preprocessed / f"{model.plans}.json",),
@@ -201,10 +204,35 @@ def cases_of_folds(workspace: Workspace, folds: Sequence[int]) -> Path:
     return target
 
 
+def members_of_ensemble(workspace: Workspace, models: Sequence[Model], folds: Sequence[int]) -> list[Path]:
+    """Make a folder of links for each model, with the predictions of all cases by the fold that has not seen them."""
+    splits, target = read_planned_json(workspace.raw / "splits_final.json"), workspace.folder / "members"
+    with new_folder(target, overwrite=True) as new:
+        for model in models:
+            trained, folder = workspace.results / model.folder, new / model.name.replace(" ", "_")
+            folder.mkdir()
+            (folder / "dataset.json").symlink_to(trained / "dataset.json")
+            (folder / "plans.json").symlink_to(trained / "plans.json")
+            for fold in folds:
+                for case, ending in itertools.product(splits[fold]["val"], ("npz", "pkl", "png")):
+                    file = f"{case}.{ending}"
+                    (folder / file).symlink_to(trained / f"fold_{fold}" / "validation" / file)
+    return [target / model.name.replace(" ", "_") for model in models]
+
+
+def trust(workspace: Workspace, members: Sequence[Path], cases: Path, trained: Sequence[Step]) -> Step:
+    """Which cases the models disagree about, and what that is worth: each was predicted by models new to it."""
+    target = workspace.folder / TRUST
+    command = (stock_command("nnUNetv2_cipa"), TRUST, "-i", *map(str, members), "-ref", str(cases / "labelsTr"))
+    needs = tuple(step.name for step in trained)
+    options = ("-np", "2") if few_cores() else ()
+    return Step(TRUST, (*command, "-o", str(target)), options, needs, output=Output((target,), Writing.BESIDE))
+
+
 def results(
     workspace: Workspace, models: Sequence[Model], cases: Path, folds: Sequence[int], trained: Sequence[Step]
 ) -> list[Step]:
-    """Thresholds, comparison and report."""
+    """Thresholds, comparison, the trust of an ensemble of the models that are trained equally long, and report."""
     images, program = cases / "imagesTr", (sys.executable, str(Path(__file__).with_name("pet_threshold.py")))
     folders = {name: workspace.folder / "thresholds" / name.replace(" ", "_") for name in THRESHOLDS}
     thresholds = [
@@ -225,7 +253,10 @@ def results(
     needs = tuple(step.name for step in (*trained, *thresholds))
     output = Output((comparison,), Writing.BESIDE)
     compare = Step("compare", command, ("-device", workspace.device, *processes), needs, output=output)
-    return [*thresholds, compare, page_of(comparison, workspace.folder / "report.html")]
+    equal = [model for model in models if not model.equal_time]
+    trusted = trust(workspace, members_of_ensemble(workspace, equal, folds), cases, trained)
+    page = page_of(comparison, workspace.folder / "report.html", trusted.output.paths[0])
+    return [*thresholds, compare, trusted, page]
 
 
 def write_json(path: Path, content: Any) -> None:  # noqa: ANN401 - whatever JSON can hold

@@ -9,8 +9,8 @@ the layout they want, so that only their scan is timed, without gathering the fo
 The reference's backward pass takes time that grows with the square of the length, as each of its steps writes the
 gradient of whole tensors: leave it to small images (`--sides 128`) or it takes hours.
 
-`limit` is the time the arithmetic alone needs: the same kernel on the same number of steps, on a map so small that it
-stays in the cores' caches. `traffic` is the time to read each input and write each output once at the speed at which
+`limit` is the time the arithmetic alone needs: the compiled kernel on the same number of steps, on a map so small that
+it stays in the cores' caches. `traffic` is the time to read each input and write each output once at the speed at which
 this machine copies memory.
 """
 
@@ -207,13 +207,13 @@ def traffic_bytes(tensors: Tensors, backward: bool) -> int:
 def measure(name: str, shape: Shape, backward: bool, arguments: argparse.Namespace) -> Row:
     """One row of the table: our time, each peer's, and the limits."""
     tensors = shape.tensors()
-    ours = time_scan(lambda *t: selective_scan_2d(*t, backend="cpu"), tensors, backward, arguments)
+    ours = time_scan(lambda *t: selective_scan_2d(*t, backend=arguments.backend), tensors, backward, arguments)
     row: Row = {
         "scan": name,
         "shape": f"{shape.batch}x{shape.height}x{shape.width}x{shape.channels}, N {shape.states}, K {shape.directions}",
         "pass": BACKWARD if backward else FORWARD,
         "threads": torch.get_num_threads(),
-        "cpu, ms": ours.median * 1e3,
+        f"{arguments.backend}, ms": ours.median * 1e3,
         "ns per channel step": ours.median * 1e9 / shape.steps,
         "limit, ms": (fastest := limit(shape, backward, arguments)) * 1e3,
         "speed of limit": fastest / ours.median,
@@ -231,6 +231,7 @@ def main() -> None:
     """Read the command line, measure and report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shapes", nargs="+", default=["stage1", "regions1", "channels1"], choices=sorted(shapes(512)))
+    parser.add_argument("--backend", default="cpu", help="of the scan (cpu)")
     parser.add_argument("--sides", nargs="+", type=int, default=[512], help="image sides in pixels (512)")
     parser.add_argument("--threads", nargs="+", type=int, default=[torch.get_num_threads()], help="torch's threads")
     parser.add_argument("--peers", nargs="*", default=list(PEERS), choices=list(PEERS), help="all that are installed")

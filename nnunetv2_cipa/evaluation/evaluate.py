@@ -119,6 +119,7 @@ def _tables(evaluation: Evaluation) -> list[str]:
             f"{shown(over_cases.value, measure.kind):>10}{over_cases.defined:>10}"
             f"{shown(over_patients.value, measure.kind):>18}{over_patients.defined:>10}"
         )
+    length = evaluation.units.length.removesuffix("s" if evaluation.tolerance == 1 else "")
     return [
         "PCLT20K protocol: pixels of all cases pooled, mean HD95 of slices in pixels",
         "".join(f"{heading(measure, evaluation.units).removesuffix(' pixels'):>10}" for measure in pooled),
@@ -130,7 +131,7 @@ def _tables(evaluation: Evaluation) -> list[str]:
         *agreement,
         "",
         *([] if evaluation.free_response is None else _free_response(evaluation.free_response)),
-        f"Borders agree within {amount(evaluation.tolerance)} {evaluation.units.length} in surface Dice.",
+        f"Borders agree within {amount(evaluation.tolerance)} {length} in surface Dice.",
     ]
 
 

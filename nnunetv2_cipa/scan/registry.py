@@ -33,7 +33,7 @@ def describe_choice(device: torch.device) -> str:
         reasons = f"{ENVIRONMENT_VARIABLE}={asked} asks for it."
     else:
         others = [other for other in BACKENDS if other is not backend and other.supports(device, torch.float32)]
-        reasons = " ".join(f"{other.name}: {other.unavailable_reason()}" for other in others)
+        reasons = " ".join(f"{other.name}: {reason}" for other in others if (reason := other.unavailable_reason()))
     return (
         f"{chosen}. WARNING: plain PyTorch starts thousands of small kernels for each layer; on a GPU training can "
         f"take ten times as long and more. {reasons}"

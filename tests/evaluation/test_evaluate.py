@@ -35,6 +35,7 @@ def test_prints_both_kinds_of_measures_and_writes_them(folders, tmp_path, capsys
     assert ["Dice", "%", f"{100 * 1.5 / 3:.2f}", "3", f"{100 * 0.75 / 2:.2f}", "2"] in shown
     assert ["Precision", "%", "75.00", "2", "75.00", "1"] in shown
     assert ["HD95", "pixels", "0.50", "2", "0.50", "1"] in shown
+    assert ["Borders", "agree", "within", "1", "pixel", "in", "surface", "Dice."] in shown
     assert (tmp_path / "pred" / "evaluation.csv").read_text().count("\n") == 4
     assert sorted(file.suffix for file in (tmp_path / "pred").iterdir()) == [".csv", ".json", ".png", ".png", ".png"]
 

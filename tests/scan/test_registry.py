@@ -94,6 +94,14 @@ class TestDescription:
         assert "No cpu" not in text
         assert "WARNING" not in registry.describe_choice(CPU)
 
+    def test_what_is_available_by_name_only_is_no_reason(self, monkeypatch):
+        fakes = (Fake("named", "cuda", torch.float32), Fake("torch", None, None))
+        monkeypatch.setattr(fakes[0], "by_name_only", lambda device: True)
+        monkeypatch.setattr(registry, "BACKENDS", fakes)
+        text = registry.describe_choice(CUDA)
+        assert text.startswith("selective scan: torch. WARNING: ")
+        assert "named" not in text
+
     def test_a_user_who_asked_for_it_is_told_so(self, monkeypatch):
         monkeypatch.setenv(ENVIRONMENT_VARIABLE, "torch")
         assert registry.describe_choice(CUDA).endswith(f"{ENVIRONMENT_VARIABLE}=torch asks for it.")

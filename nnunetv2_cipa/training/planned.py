@@ -80,7 +80,7 @@ class nnUNetTrainer_planned(BaseTrainer):
         self._epoch_starts.append(time.monotonic())
         possible = self._possible_epochs()
         if possible < self.num_epochs:
-            self.print_to_log_file(f"In the time that is left, {possible} epochs are possible, not {self.num_epochs}.")
+            self.print_to_log_file(f"The time that is left is enough for {possible} of {self.num_epochs} epochs.")
             self._set_epochs(possible)
         if self.current_epoch >= self.num_epochs:
             raise _ScheduleEnded

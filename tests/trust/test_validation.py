@@ -74,7 +74,7 @@ class TestFinding:
 
     def test_five_of_many_differences_are_named(self, write_model):
         one, two = write_model("ONE", {0: ["a"]}), write_model("TWO", {0: list("abcdefghi")})
-        with pytest.raises(InputError, match="cases: b of fold 0, c of fold 0, .*f of fold 0.$"):
+        with pytest.raises(InputError, match=r"cases: b of fold 0, c of fold 0, .*f of fold 0\.$"):
             find_validation([one, two])
 
     def test_without_probabilities(self, write_model):

@@ -94,7 +94,7 @@ def read_case(
     exclusive = not classes.has_regions
     plain: Probabilities = np.zeros(1, dtype=np.float32)
     tempered: Probabilities = plain
-    masks = []
+    masks: list[NDArray[np.bool_]] = []
     for file in files:
         member = read_probabilities(file, classes)
         if masks and member.shape != plain.shape:

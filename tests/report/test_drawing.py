@@ -87,13 +87,13 @@ def test_fractions_are_shown_in_percent_with_room_for_dots_at_the_ends(axes):
 def test_the_frame_is_in_points_from_the_upper_left(dpi):
     """Of 4 by 2 inches of 72 points the axes begin at a quarter and end at three quarters; SVG counts down."""
     figure = Figure(figsize=(4, 2), dpi=dpi)
-    axes = figure.add_axes((0.25, 0.5, 0.5, 0.25))
+    axes = figure.add_axes((0.25, 0.25, 0.5, 0.5))
     axes.set_xscale("log")
     axes.set_xlim(10, 1000)
     axes.set_ylim(-0.5, 1.5)
     found = frame_of(axes)
     assert found.x == pytest.approx((72, 216))
-    assert found.y == pytest.approx((72, 36))
+    assert found.y == pytest.approx((108, 36))
     assert found == Frame(found.x, found.y, sizes=(10, 1000), values=(-0.5, 1.5))
 
 

@@ -49,6 +49,8 @@ def remove_leftovers(folder: Path) -> None:
 def write_patients_and_folds(folder: Path, training: Mapping[str, str], test: Mapping[str, str]) -> Folds:
     """Write patients.json, and splits_final.json, which planning copies to where training looks for it.
 
+    What an interrupted conversion has left of them is replaced.
+
     Args:
         folder: The new dataset.
         training: The patient of each training case.
@@ -57,8 +59,9 @@ def write_patients_and_folds(folder: Path, training: Mapping[str, str], test: Ma
     Returns:
         The folds, by patient. There are none of one patient, and no splits_final.json.
     """
-    write_patients(folder, {**training, **test})
+    write_patients(folder, {**training, **test}, overwrite=True)
     folds = patient_folds(training)
+    (folder / SPLITS_FILE).unlink(missing_ok=True)
     if folds:
         (folder / SPLITS_FILE).write_text(json.dumps(folds, indent=4), encoding="utf-8")
     return folds

@@ -1,6 +1,8 @@
 """Whose folder it is that a run works in."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 from nnunetv2_cipa.errors import InputError
 
@@ -15,12 +17,12 @@ def refuse_foreign(workspace: Workspace) -> None:
     """Leave folders alone that hold something else, or a run with other data.
 
     Raises:
-        InputError: it is such a folder.
+        InputError: it is such a folder, or what says whose it is was not written by a run.
     """
     folder = workspace.folder
     present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if CLAIM in present:
-        before = json.loads((folder / CLAIM).read_text(encoding="utf-8"))
+        before = _read(folder / CLAIM)
         settings = _settings(workspace)
         if any(before.get(name) != settings[name] for name in ("data", "dataset")):
             raise InputError(
@@ -43,6 +45,14 @@ def claim(workspace: Workspace) -> None:
     unfinished = workspace.folder / f"{CLAIM}.unfinished"
     unfinished.write_text(json.dumps(_settings(workspace)), encoding="utf-8")
     unfinished.replace(workspace.folder / CLAIM)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return {**content, "data": content["data"], "dataset": content["dataset"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{file} was not written by a run of ours. Choose another folder with -o.") from error
 
 
 def _settings(workspace: Workspace) -> dict[str, str | int]:

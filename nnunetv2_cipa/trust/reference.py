@@ -48,9 +48,13 @@ class References:
         from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_file_ending
 
         example = str(next(iter(self.files.values())))
-        reader: type[Any] = determine_reader_writer_from_file_ending(
-            self.classes.file_ending, example, allow_nonmatching_filename=True, verbose=False
-        )
+        reader: type[Any]
+        try:
+            reader = determine_reader_writer_from_file_ending(
+                self.classes.file_ending, example, allow_nonmatching_filename=True, verbose=False
+            )
+        except RuntimeError:  # no reader takes the example, which is said when its case is read
+            reader = determine_reader_writer_from_file_ending(self.classes.file_ending, verbose=False)
         return reader
 
 

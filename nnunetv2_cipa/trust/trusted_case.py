@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.nnunet.probabilities import Classes, Probabilities, read_geometry, read_probabilities
 
 from .calibration import Reliabilities, reliabilities
@@ -93,9 +94,11 @@ def read_case(
     exclusive = not classes.has_regions
     plain: Probabilities = np.zeros(1, dtype=np.float32)
     tempered: Probabilities = plain
-    masks = []
+    masks: list[NDArray[np.bool_]] = []
     for file in files:
         member = read_probabilities(file, classes)
+        if masks and member.shape != plain.shape:
+            raise InputError(f"{file} has the shape {member.shape}, {files[0]} has {plain.shape}.")
         masks.append(classes.masks(classes.segmentation(member)))
         plain = np.add(plain, member / np.float32(len(files)))
         tempered = np.add(tempered, scaled(member, temperature, exclusive=exclusive) / np.float32(len(files)))

@@ -91,6 +91,16 @@ def comparison(evaluation, model):
 
 
 @pytest.fixture(scope="session")
+def row():
+    """A function that finds a table's cells by the heading of their row."""
+
+    def find(table, heading):
+        return next(cells[1:] for cells in table.rows if cells[0].text == heading)
+
+    return find
+
+
+@pytest.fixture(scope="session")
 def two_of_two(evaluation):
     """The smallest evaluation with something to draw from: two patients of one case each."""
     return evaluation(a_1=(9, 1, 1, 53), b_1=(5, 1, 2, 56))

@@ -47,3 +47,15 @@ def test_the_test_set_is_listed_by_names_as_they_are(studies):
     (studies / "test.txt").write_text("Pat 2\n")
     with pytest.raises(InputError, match=r"test\.txt names Pat 2, but"):
         convert_petct(studies, num_processes=1, overwrite=True)
+
+
+def test_a_conversion_that_was_interrupted_at_its_very_end_is_finished(studies, monkeypatch):
+    def fails(*_):
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as full_disk, pytest.raises(OSError, match="No space"):
+        full_disk.setattr(petct_conversion, "write_studies_csv", fails)
+        convert_petct(studies, num_processes=1)
+    conversion = convert_petct(studies, num_processes=1)
+    assert (conversion.folder / "patients.json").is_file()
+    assert not list(conversion.folder.parent.glob(".*"))

@@ -48,10 +48,31 @@ def write_plan(path: Path, *trainers: str, **schedule) -> None:
 
 
 @pytest.fixture
+def with_labels(workspace):
+    """With a raw dataset of one test case that has a label."""
+    for folder in ("imagesTs", "labelsTs"):
+        (workspace.raw / folder).mkdir(parents=True)
+        name = "a_0000.png" if folder == "imagesTs" else "a.png"
+        (workspace.raw / folder / name).touch()
+    write_dataset_json(workspace.raw)
+    return workspace
+
+
+@pytest.fixture
 def users_workspace(tmp_path, source):
     """With folders that the user has set."""
     variables = {name: str(tmp_path / "of_the_user" / name) for name in ("nnUNet_preprocessed", "nnUNet_results")}
     return open_workspace(tmp_path / "work", source, "cpu", environment=variables)
+
+
+def by_name(steps):
+    return {step.name: step for step in steps}
+
+
+def words_after(command, option):
+    """The words between an option and the next."""
+    after = command[command.index(option) + 1 :]
+    return list(after[: next((n for n, word in enumerate(after) if word.startswith("-")), len(after))])
 
 
 class FakeJob:

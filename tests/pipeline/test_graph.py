@@ -1,18 +1,13 @@
-import sys
-from dataclasses import replace
-
 import pytest
 
 from nnunetv2_cipa.pipeline import graph
 from nnunetv2_cipa.pipeline.experiment import BestModel, Experiment, Model
-from nnunetv2_cipa.pipeline.results import page_of
 from nnunetv2_cipa.pipeline.trainings import validation_cases
 from nnunetv2_cipa.pipeline.workspace import count_cases as cases
-from nnunetv2_cipa.steps import DoneSteps, LocalExecutor, Runner, Writing
-from nnunetv2_cipa.submission import SampleSubmission
+from nnunetv2_cipa.steps import DoneSteps, Writing
 from nnunetv2_cipa.timing.work import Schedule
 
-from .conftest import CASES, write_dataset_json
+from .conftest import CASES, by_name, words_after
 
 OURS, THEIRS = "nnUNetTrainerCIPA", "nnUNetTrainer"
 EXPERIMENT = Experiment((OURS, THEIRS), (0, 1))
@@ -22,22 +17,8 @@ PLANNED = Experiment((f"{OURS}_planned", f"{THEIRS}_planned__nnUNetResEncUNetMPl
 SECOND = Model(OURS, "nnUNetCIPAPlans_seed1")
 
 
-@pytest.fixture
-def with_labels(workspace):
-    for folder in ("imagesTs", "labelsTs"):
-        (workspace.raw / folder).mkdir(parents=True)
-        name = "a_0000.png" if folder == "imagesTs" else "a.png"
-        (workspace.raw / folder / name).touch()
-    write_dataset_json(workspace.raw)
-    return workspace
-
-
 def best_of(tmp_path, *models):
     return BestModel(models, 0.5, tmp_path / "pp.pkl", tmp_path / "plans.json")
-
-
-def by_name(steps):
-    return {step.name: step for step in steps}
 
 
 @pytest.mark.parametrize("experiment", [EXPERIMENT, SEEDS, PRESET, PLANNED])
@@ -125,63 +106,6 @@ def test_without_labels_only_the_best_is_predicted(with_labels, tmp_path):
         f"predict_{OURS}",
         "postprocess",
     ]
-    steps = by_name(graph.results(with_labels, EXPERIMENT, cases(with_labels)))
-    assert list(steps) == ["submission", "compare", "report"]
-    assert "--predictions" not in steps["compare"].command
-
-
-def test_without_test_images_the_cross_validation_is_compared(with_labels):
-    (with_labels.raw / "imagesTs" / "a_0000.png").unlink()
-    assert list(by_name(graph.results(with_labels, EXPERIMENT, cases(with_labels)))) == ["compare", "report"]
-
-
-def test_predictions_are_compared_with_the_best(with_labels):
-    steps = by_name(graph.results(with_labels, EXPERIMENT, cases(with_labels)))
-    assert list(steps) == ["submission", "evaluate", "compare", "report"]
-    assert f"best={with_labels.predictions('final')}" in steps["compare"].command
-
-
-def test_a_report_can_have_its_cases_in_a_folder_next_to_it(tmp_path):
-    page, files = tmp_path / "report.html", tmp_path / "report_files"
-    write = "import sys; from pathlib import Path; page = Path(sys.argv[1]); page.touch()"
-    write += "; page.with_name('report_files').mkdir(exist_ok=True)"
-    step = replace(page_of(tmp_path, page), command=(sys.executable, "-c", write, str(page)), needs=())
-    Runner(tmp_path, {}, LocalExecutor()).run([step])
-    page.unlink()
-    Runner(tmp_path, {}, LocalExecutor()).run([step])
-    assert page.exists()
-    assert files.is_dir()
-
-
-def words_after(command, option):
-    """The words between an option and the next."""
-    after = command[command.index(option) + 1 :]
-    return list(after[: next((n for n, word in enumerate(after) if word.startswith("-")), len(after))])
-
-
-def test_seeds_are_compared_as_runs_of_one_model(with_labels):
-    command = by_name(graph.results(with_labels, SEEDS, cases(with_labels)))["compare"].command
-    assert words_after(command, "-tr") == [
-        f"{trainer}={model}"
-        for trainer in (OURS, THEIRS)
-        for model in (trainer, f"{trainer}__nnUNetCIPAPlans_seed1__2d")
-    ]
-    assert words_after(command, "--predictions") == [
-        *(f"{OURS}={with_labels.predictions(name)}" for name in (OURS, f"{OURS}_seed1")),
-        *(f"{THEIRS}={with_labels.predictions(name)}" for name in (THEIRS, f"{THEIRS}_seed1")),
-        f"best={with_labels.predictions('final')}",
-    ]
-
-
-def test_a_sample_is_read_by_the_submission(with_labels, tmp_path):
-    sample = SampleSubmission(tmp_path / "sample.csv", ("id", "rle"), (), 0, 1)
-    step = by_name(graph.results(with_labels, Experiment((OURS,), (0,), sample=sample), cases(with_labels)))[
-        "submission"
-    ]
-    assert step.reads == (tmp_path / "sample.csv",)
-    assert step.command[-2:] == ("--sample", str(tmp_path / "sample.csv"))
-    without = by_name(graph.results(with_labels, EXPERIMENT, cases(with_labels)))["submission"]
-    assert (without.reads, "--sample" in without.command) == ((), False)
 
 
 @pytest.mark.parametrize(("seeds", "pairs"), [((None,), 0), ((0, 1), 1), ((0, 1, 2), 3)])
@@ -215,50 +139,3 @@ def test_presets_are_timed_as_what_they_are(workspace):
     assert words_after(step.command, "-p") == ["nnUNetResEncUNetMPlans_planned_seed1"]
     predicted = graph.predictions(workspace, PLANNED, CASES, best_of(workspace.folder, PLANNED.models[2]))
     assert by_name(predicted)[f"predict_{name}"].work.trainer == name
-
-
-def test_presets_are_compared_under_their_name(with_labels):
-    command = by_name(graph.results(with_labels, PRESET, cases(with_labels)))["compare"].command
-    name = f"{THEIRS}__nnUNetResEncUNetMPlans"
-    assert f"{name}={name}__2d" in command
-    assert f"{name}={name}_seed1__2d" in command
-    assert f"{name}={with_labels.predictions(name)}" in command
-
-
-def submission_of(workspace, **changes):
-    steps = by_name(graph.results(workspace, replace(EXPERIMENT, **changes), cases(workspace)))
-    return steps.get("submission")
-
-
-def test_slices_are_submitted_as_run_lengths_and_volumes_as_nifti(with_labels):
-    step = submission_of(with_labels)
-    assert step.output.paths == (with_labels.folder / "submission.csv",)
-    assert "--format" not in step.command
-    write_dataset_json(with_labels.raw, ".nii.gz")
-    for folder, name in (("imagesTs", "a_0000.nii.gz"), ("labelsTs", "a.nii.gz")):
-        (with_labels.raw / folder / name).touch()
-    step = submission_of(with_labels)
-    assert step.output.paths == (with_labels.folder / "submission",)
-    assert words_after(step.command, "--format") == ["nii.gz"]
-
-
-def test_the_form_of_the_submission_can_be_chosen(with_labels):
-    assert submission_of(with_labels, submission="none") is None
-    assert words_after(submission_of(with_labels, submission="png").command, "--format") == ["png"]
-    assert submission_of(with_labels, submission="nii.gz").reads == ()
-    (with_labels.raw / "patients.json").write_text('{"a": "Ada"}')
-    step = submission_of(with_labels, submission="nii.gz")
-    assert step.reads == (with_labels.raw / "patients.json",)
-    assert words_after(step.command, "--patients") == [str(with_labels.raw / "patients.json")]
-
-
-def test_labels_and_patients_reach_all_that_look_at_labels(with_labels, tmp_path):
-    file = tmp_path / "of_patients.json"
-    chosen = replace(EXPERIMENT, labels=(1, 2), patients=file)
-    steps = by_name(graph.results(with_labels, chosen, cases(with_labels)))
-    for name in ("submission", "evaluate", "compare"):
-        assert words_after(steps[name].command, "-l") == ["1", "2"], name
-    for name in ("evaluate", "compare"):
-        assert words_after(steps[name].command, "--patients") == [str(file)], name
-        assert file in steps[name].reads, name
-    assert "-l" not in by_name(graph.results(with_labels, EXPERIMENT, cases(with_labels)))["compare"].command

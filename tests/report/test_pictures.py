@@ -14,7 +14,6 @@ from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
 from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
 from PIL import Image
 
-from nnunetv2_cipa.errors import InputError
 from nnunetv2_cipa.report.outlines import outline
 from nnunetv2_cipa.report.pictures import data_url, grey_levels, picture, shown_slices
 from nnunetv2_cipa.report.sources import find_sources
@@ -88,19 +87,6 @@ def test_images_against_the_patients_axes_are_turned(volumes, tmp_path):
         images=tuple(map(turned, case.images)),
     )
     assert picture(other, SimpleITKIO, [(1,)]) == upright
-
-
-def test_files_that_do_not_fit_or_cannot_be_read_are_named(comparison, tmp_path):
-    case = find_sources(comparison)[0]
-    Image.new("L", (3, 4)).save(tmp_path / "small.png")
-    (tmp_path / "torn.png").write_bytes(case.reference.read_bytes()[:40])
-    with pytest.raises(InputError, match=r"small\.png has 1x4x3 pixels, its reference 1x40x48"):
-        picture(replace(case, images=(case.images[0], tmp_path / "small.png")), NaturalImage2DIO, [(1,)])
-    with pytest.raises(InputError, match=r"torn\.png cannot be read"):
-        picture(replace(case, reference=tmp_path / "torn.png"), NaturalImage2DIO, [(1,)])
-    Image.new("RGB", (48, 40)).save(tmp_path / "colour.png")
-    with pytest.raises(InputError, match=r"colour\.png has 3 channels"):
-        picture(replace(case, images=(tmp_path / "colour.png", case.images[1])), NaturalImage2DIO, [(1,)])
 
 
 @given(arrays(bool, st.integers(1, 200)))

@@ -11,7 +11,6 @@ import torch
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from nnunetv2_cipa.training.base_trainer import BaseTrainer, seed_this_process
-from nnunetv2_cipa.training.quick import nnUNetTrainer_quick
 
 
 def draw():
@@ -131,14 +130,14 @@ def test_a_list_of_patients_that_does_not_fit_does_not_keep_from_training(log_of
     assert reason in warning
 
 
-@pytest.mark.parametrize(("kind", "axes"), [(BaseTrainer, (0, 1)), (nnUNetTrainer_quick, None)])
-def test_training_mirrors_and_the_quick_trainers_predict_once(monkeypatch, kind, axes):
+@pytest.mark.parametrize(("mirrored", "axes"), [(True, (0, 1)), (False, None)])
+def test_training_mirrors_and_prediction_as_is_declared(trainer, monkeypatch, mirrored, axes):
     def configure(self):
         self.inference_allowed_mirroring_axes = (0, 1)
         return "rotation", False, (64, 64), (0, 1)
 
     monkeypatch.setattr(nnUNetTrainer, "configure_rotation_dummyDA_mirroring_and_inital_patch_size", configure)
-    trainer = kind.__new__(kind)
+    monkeypatch.setattr(BaseTrainer, "mirrored_prediction", mirrored)
     configured = trainer.configure_rotation_dummyDA_mirroring_and_inital_patch_size()
     assert configured == ("rotation", False, (64, 64), (0, 1))
     assert trainer.inference_allowed_mirroring_axes == axes

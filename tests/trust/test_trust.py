@@ -101,21 +101,6 @@ def test_volumes_have_maps_in_the_patients_space(tmp_path, write_member):
     assert 0 <= sitk.GetArrayFromImage(image).min() <= sitk.GetArrayFromImage(image).max() <= 1
 
 
-def test_several_labels_each_have_an_agreement(tmp_path, write_member, truth):
-    labels = {"background": 0, "tumour": 1, "node": 2}
-    folders = []
-    for name, node in (("one", 0.9), ("two", 0.1)):
-        folder = write_member(tmp_path / name, {"a": [[0.5]]}, labels=labels)
-        tumour = np.array([[0.0, 0.0], [0.8, 0.8]])
-        of_node = np.array([[node, 0.0], [0.0, 0.0]])
-        values = np.stack([1 - tumour - of_node, tumour, of_node])[:, np.newaxis]
-        np.savez(folder / "a.npz", probabilities=values)
-        folders.append(folder)
-    (case,) = read_cases(find_members(folders))
-    assert case.agreement == {"tumour": 1, "node": 0}
-    assert case.score == 0.5
-
-
 def test_everything_bad_is_named_and_nothing_left(tmp_path, members, truth, write_references, capsys):
     (members[0] / "a.npz").write_bytes(b"no zip file")
     np.savez(members[1] / "b.npz", probabilities=np.zeros((3, 1, 24, 24)))
@@ -130,9 +115,3 @@ def test_everything_bad_is_named_and_nothing_left(tmp_path, members, truth, writ
     assert "lacks the label files (.png) of 2 cases:\n    b\n    c" in capsys.readouterr().err
     assert command(tmp_path, members, "--temperature", tmp_path / "none.json") == 1
     assert "none.json cannot be read" in capsys.readouterr().err
-
-
-def test_references_of_another_size_are_refused(tmp_path, members, truth, write_references, capsys):
-    references = write_references(tmp_path / "labels", {case: mask[:20] for case, mask in truth.items()})
-    assert command(tmp_path, members, "-ref", references) == 1
-    assert "has the shape (20, 24), its probabilities have (1, 24, 24)" in capsys.readouterr().err

@@ -60,7 +60,7 @@ def difference_notes(comparison: Comparison) -> tuple[str, ...]:
     smallest = smallest_p_value(patients)
     if smallest * pairs > _SIGNIFICANT:
         notes.append(
-            f"With {patients} patients p cannot be smaller than {min(1.0, smallest):.3g}, nor p (Holm) than "
+            f"With {patients} patient{'s' * (patients != 1)} p cannot be smaller than {min(1.0, smallest):.3g}, nor p (Holm) than "
             f"{min(1.0, smallest * pairs):.3g}: whatever the models are, no difference can be significant at "
             f"{_SIGNIFICANT}."
         )

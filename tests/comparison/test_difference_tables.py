@@ -105,7 +105,7 @@ class TestNotes:
         [
             (3, 2, "With 3 patients p cannot be smaller than 0.25, nor p (Holm) than 0.25:"),
             (6, 3, "With 6 patients p cannot be smaller than 0.0312, nor p (Holm) than 0.0938:"),
-            (1, 3, "p cannot be smaller than 1, nor p (Holm) than 1:"),
+            (1, 3, "With 1 patient p cannot be smaller than 1, nor p (Holm) than 1:"),
         ],
     )
     def test_few_patients_are_said_to_be_few(self, of_patients, patients, models, limits):

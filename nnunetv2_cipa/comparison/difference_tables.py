@@ -60,9 +60,9 @@ def difference_notes(comparison: Comparison) -> tuple[str, ...]:
     smallest = smallest_p_value(patients)
     if smallest * pairs > _SIGNIFICANT:
         notes.append(
-            f"With {patients} patient{'s' * (patients != 1)} p cannot be smaller than {min(1.0, smallest):.3g}, nor p (Holm) than "
-            f"{min(1.0, smallest * pairs):.3g}: whatever the models are, no difference can be significant at "
-            f"{_SIGNIFICANT}."
+            f"With {patients} patient{'s' * (patients != 1)} p cannot be smaller than {min(1.0, smallest):.3g}, nor p "
+            f"(Holm) than {min(1.0, smallest * pairs):.3g}: whatever the models are, no difference can be significant "
+            f"at {_SIGNIFICANT}."
         )
     if any(measure.best == "zero" for measure in comparison.measures(*LEVELS)):
         notes.append("Of measures that are best at 0 the difference is that of the distances from 0.")

@@ -5,6 +5,7 @@ import triton.language as tl
 
 from nnunetv2_cipa.scan.triton_kernels import (
     load_part,
+    load_projection,
     load_row,
     load_step,
     load_tile,
@@ -18,6 +19,7 @@ from nnunetv2_cipa.scan.triton_kernels import (
 )
 
 LN_2 = tl.constexpr(0.6931471805599453)
+PART = tl.constexpr(16)  # columns of a projection in one matrix product: the fewest that every Triton takes
 
 
 @triton.jit(do_not_specialize=["channels"])
@@ -84,15 +86,15 @@ def store_steps(
     N: tl.constexpr, R: tl.constexpr, BLOCK: tl.constexpr, SOFTPLUS: tl.constexpr, ROWS: tl.constexpr,
 ):  # fmt: skip
     """Store the step sizes of ROWS positions; 0 where they are not `valid`."""
-    PART: tl.constexpr = min(R, 16) if R else 1
     places = positions[:, None] * channels + d[None, :]
     z = tl.zeros((ROWS, BLOCK), tl.float32)
     if R == 0:
         z = tl.load(delta + places, mask=valid[:, None] & inside[None, :], other=0.0).to(tl.float32)
     else:
         for r in range(0, R, PART):
-            low = load_part(small, positions, valid, orders * (R + 2 * N), r, PART)
-            projection = load_tile(weight + r * channels, PART, channels, d, inside)
+            columns = r + tl.arange(0, PART)
+            low = load_part(small, positions, valid, orders * (R + 2 * N), columns, R)
+            projection = load_projection(weight, columns, channels, d, inside, R)
             z = tl.dot(low, projection, z, input_precision="ieee")
     z += load_row(bias, d, inside)[None, :]
     step = softplus(z) if SOFTPLUS else z
@@ -105,7 +107,6 @@ def project_gradients(
     N: tl.constexpr, R: tl.constexpr, BLOCK: tl.constexpr, SOFTPLUS: tl.constexpr, ROWS: tl.constexpr,
 ):  # fmt: skip
     """Those of delta and its weight from the gradients of ROWS steps; returns their sum, the gradient of its bias."""
-    PART: tl.constexpr = min(R, 16) if R else 1
     dz = tl.load(own_gradients + matrix(ROWS, BLOCK), mask=valid[:, None], other=0.0)  # outside channels have 0
     if SOFTPLUS:
         dz *= softplus_slope(tl.load(own_steps + matrix(ROWS, BLOCK)))
@@ -113,14 +114,16 @@ def project_gradients(
         tl.store(ddelta + positions[:, None] * channels + d[None, :], dz, mask=valid[:, None] & inside[None, :])
     else:
         for r in range(0, R, PART):
-            projection = load_tile(weight + r * channels, PART, channels, d, inside)
+            columns = r + tl.arange(0, PART)
+            projection = load_projection(weight, columns, channels, d, inside, R)
             dlow = tl.dot(dz, tl.trans(projection), input_precision="ieee")
-            places = positions[:, None] * (orders * (R + 2 * N)) + r + tl.arange(0, PART)[None, :]
-            tl.store(dsmall + places, dlow, mask=valid[:, None])
-            low = load_part(small, positions, valid, orders * (R + 2 * N), r, PART)
-            so_far = load_tile(dweight + r * channels, PART, channels, d, inside)
+            places = positions[:, None] * (orders * (R + 2 * N)) + columns[None, :]
+            tl.store(dsmall + places, dlow, mask=valid[:, None] & (columns < R)[None, :])
+            low = load_part(small, positions, valid, orders * (R + 2 * N), columns, R)
+            so_far = load_projection(dweight, columns, channels, d, inside, R)
             so_far = tl.dot(tl.trans(low), dz, so_far, input_precision="ieee")
-            store_tile(dweight + r * channels, so_far, PART, channels, d, inside)
+            places = columns[:, None] * channels + d[None, :]
+            tl.store(dweight + places, so_far, mask=inside[None, :] & (columns < R)[:, None])
     return tl.sum(dz, axis=0)
 
 

@@ -105,10 +105,17 @@ def matrix(ROWS: tl.constexpr, COLUMNS: tl.constexpr):
 
 
 @triton.jit
-def load_part(small, positions, valid, stride, first, SIZE: tl.constexpr):
-    """SIZE of the low-rank steps (ROWS, SIZE), from the column `first`, at positions `stride` apart."""
-    places = positions[:, None] * stride + first + tl.arange(0, SIZE)[None, :]
-    return tl.load(small + places, mask=valid[:, None], other=0.0)
+def load_part(small, positions, valid, stride, columns, R: tl.constexpr):
+    """Some columns of the low-rank steps (ROWS, R) at positions `stride` apart; 0 past the last."""
+    places = positions[:, None] * stride + columns[None, :]
+    return tl.load(small + places, mask=valid[:, None] & (columns < R)[None, :], other=0.0)
+
+
+@triton.jit
+def load_projection(values, columns, channels, d, inside, R: tl.constexpr):
+    """The same of an array (R, D) that projects such steps, as (columns, BLOCK)."""
+    places = columns[:, None] * channels + d[None, :]
+    return tl.load(values + places, mask=inside[None, :] & (columns < R)[:, None], other=0.0)
 
 
 @triton.jit(do_not_specialize=["channels", "x_position"])

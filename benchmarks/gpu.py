@@ -1,7 +1,8 @@
 """Measure CIPA on one GPU: numbers, the scan, the network beside nnU-Net's U-Net, and nnU-Net's own training.
 
-`python benchmarks/gpu.py -o gpu.json` takes less than five minutes on a recent card. It needs torch, triton,
-dynamic-network-architectures and this package; nnU-Net's training is left out where nnunetv2 is not installed.
+`python benchmarks/gpu.py --parts numbers scan network --modes eager -o gpu.json` takes two minutes on an H200; compiled
+networks take minutes each, of which most is compiling. It needs torch, triton, dynamic-network-architectures and this
+package; nnU-Net's training is left out where nnunetv2 is not installed.
 
 - numbers: the golden network at 128x128, forward and gradients, in float32 without TF32, and under autocast;
 - scan: stage 1 of 512x512, CT and PET of four images, beside the limit of the exponentials (16 a clock and
@@ -153,6 +154,22 @@ def highest_clock(device: torch.device) -> float:
     return 1e6 * float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
+def scan_milliseconds(meter: Meter, arguments: list[Tensor], backend: str) -> dict[str, float]:
+    """A backend's forward and backward pass of one scan."""
+    inputs = [tensor.detach().requires_grad_() for tensor in arguments]
+    y = selective_scan_2d(*inputs, backend=backend)
+    grad_y = torch.randn_like(y)
+
+    def forward() -> Tensor:
+        with torch.no_grad():
+            return selective_scan_2d(*arguments, backend=backend)
+
+    def backward() -> object:
+        return torch.autograd.grad(y, inputs, grad_y, retain_graph=True)
+
+    return {"forward": meter.milliseconds(forward), "backward": meter.milliseconds(backward)}
+
+
 def scan(meter: Meter, images: int, side: int, channels: int = 192, states: int = 16) -> list[Row]:
     """Each available backend's forward and backward pass of one scan, beside the limit."""
     arguments = scan_arguments(meter.device, images, side, channels, states)
@@ -161,20 +178,7 @@ def scan(meter: Meter, images: int, side: int, channels: int = 192, states: int 
     for backend in BACKENDS:
         if backend.unavailable_reason() or not backend.supports(meter.device, torch.float32):
             continue
-        inputs = [tensor.detach().requires_grad_() for tensor in arguments]
-
-        def forward(name: str = backend.name) -> Tensor:
-            with torch.no_grad():
-                return selective_scan_2d(*arguments, backend=name)
-
-        y = selective_scan_2d(*inputs, backend=backend.name)
-        grad_y = torch.randn_like(y)
-
-        def backward(y: Tensor = y, inputs: list[Tensor] = inputs, grad_y: Tensor = grad_y) -> object:
-            return torch.autograd.grad(y, inputs, grad_y, retain_graph=True)
-
-        for which, call in (("forward", forward), ("backward", backward)):
-            took = meter.milliseconds(call)
+        for which, took in scan_milliseconds(meter, arguments, backend.name).items():
             rows.append(
                 {
                     "backend": backend.name,

@@ -6,7 +6,8 @@ The kernels are compiled for a GPU as a training compiles them, and the instruct
 counted, by pipe, from the disassembly. A multiprocessor issues four instructions of a warp a clock; its exponential
 units take 16 numbers a clock, so that a warp's step of a channel's N states needs 8 N clocks of one scheduler whatever
 else is done: the limit. The modelled time is the larger of what issuing takes and what each pipe takes, over the limit.
-It leaves out what only a measurement can show: waiting for memory, caches, launches, GPUs that are not filled.
+It leaves out what only a measurement can show (`gpu.py`): waiting for memory, caches, launches, GPUs that are not
+filled, and what is done before and after the kernels.
 
 `in one piece` is a scan whose batch fills the GPU; `in sections` adds the passes that carry states, or gradients,
 between the sections into which a small batch is cut.
@@ -29,7 +30,7 @@ from measuring import Row, report
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from nnunetv2_cipa.scan import triton_backend, triton_gradients, triton_kernels, triton_sizes
+from nnunetv2_cipa.scan import triton_gradients, triton_kernels, triton_sizes
 from nnunetv2_cipa.scan.operators import Scan
 
 LANES_A_CLOCK = {"exponentials": 16, "arithmetic": 128, "integers": 64, "memory": 32}  # of a multiprocessor
@@ -72,7 +73,7 @@ def compile_kernel(kernel: Any, constants: Mapping[str, Any], target: GPUTarget,
     names = kernel.arg_names
     options = {name: constants[name] for name in constants if name not in names}
     constants = {name: value for name, value in constants.items() if name in names}
-    scalars = ("batch", "height", "width", "blocks", "sections", "section_length", "orders", *NOT_ALIGNED)
+    scalars = ("batch", "height", "width", "blocks", "sections", "section_length", "orders", "workers", *NOT_ALIGNED)
     hidden = {parameter.name for parameter in kernel.params if parameter.do_not_specialize}
     signature, attributes = {}, {}
     for index, name in enumerate(names):
@@ -81,7 +82,7 @@ def compile_kernel(kernel: Any, constants: Mapping[str, Any], target: GPUTarget,
         elif name in scalars:
             signature[name] = "i32"
         else:
-            signature[name] = f"*{x_type if name in ('x', 'delta') else 'fp32'}"
+            signature[name] = f"*{x_type if name == 'x' else 'fp32'}"
         if (signature[name][0] == "*" or name in NOT_ALIGNED) and name not in hidden:
             attributes[(index,)] = [["tt.divisibility", 16]]
     source = ASTSource(
@@ -90,29 +91,27 @@ def compile_kernel(kernel: Any, constants: Mapping[str, Any], target: GPUTarget,
         constexprs={(names.index(name),): value for name, value in constants.items()},
         attrs=attributes,
     )
-    if target.backend == "cuda":
-        options |= triton_backend.NVIDIA_OPTIONS
     return triton.compile(source, target=target, options=options)
 
 
-def kernels_of(
-    states: int, rank: int, *, cut: bool = True, wide: bool = False
-) -> dict[str, tuple[Any, dict[str, Any]]]:
-    """The scan's kernels by name, each with what the backend compiles it for, of a scan with so many states."""
+def kernels_of(states: int, *, cut: bool = True, wide: bool = False) -> dict[str, tuple[Any, dict[str, Any]]]:
+    """The scan's kernels by name, each with what the backend compiles it for on NVIDIA's, for so many states."""
     x = torch.empty(1, 16, 16, 64, device="meta")
     small = torch.empty(1, 16, 16, 4, states, device="meta")
     A, D = torch.empty(4, 64, states, device="meta"), torch.empty(4, 64, device="meta")
-    delta, weight = torch.empty(1, 16, 16, 4, rank, device="meta"), torch.empty(4, 64, rank, device="meta")
-    scan = Scan(x, delta, A, small, small, D, D, weight) if rank else Scan(x, x[None], A, small, small, D, D)
+    scan = Scan(x, x.expand(4, *x.shape), A, small, small, D, D)
     constants = triton_sizes.compiled_for(scan, triton_sizes.cut(scan, 1)) | {"WIDE": wide}
+    forward = constants | {"maxnreg": triton_sizes.FORWARD.registers}
+    backward = constants | {"maxnreg": triton_sizes.BACKWARD.registers}
     interval = {"CUT": cut, "INTERVAL": triton_sizes.INTERVAL}
     carry = {name: constants[name] for name in ("N", "BLOCK", "num_warps")}
+    gradients = {"ROWS": triton_sizes.ROWS, "SOFTPLUS": True}
     return {
-        "scan_section_ends": (triton_kernels.scan_section_ends, constants),
+        "scan_section_ends": (triton_kernels.scan_section_ends, forward),
         "carry_between_sections": (triton_kernels.carry_between_sections, carry | {"REVERSE": True}),
-        "scan_sections": (triton_kernels.scan_sections, constants | interval | {"KEEP": True}),
-        "section_gradients": (triton_gradients.section_gradients, constants),
-        "scan_gradients": (triton_gradients.scan_gradients, constants | interval | {"ROWS": triton_sizes.ROWS}),
+        "scan_sections": (triton_kernels.scan_sections, forward | interval | {"KEEP": True}),
+        "section_gradients": (triton_gradients.section_gradients, backward),
+        "scan_gradients": (triton_gradients.scan_gradients, backward | interval | gradients),
     }
 
 
@@ -168,8 +167,8 @@ def clocks_a_step(name: str, cubin: bytes) -> float:
     inner = [loop for loop in loops(cubin) if loop.inside]
     if name != "scan_gradients":
         return max(max(inner, key=lambda loop: loop.total).clocks().values())
-    # The steps of some positions, pairs of positions forwards and backwards, the gradients of some steps.
-    iterations = (triton_sizes.ROWS, 2, 2, triton_sizes.ROWS)
+    # Pairs of positions forwards and backwards, the gradients of some steps.
+    iterations = (2, 2, triton_sizes.ROWS)
     if len(inner) != len(iterations):
         raise RuntimeError(
             f"{name} has {len(inner)} innermost loops, not {len(iterations)}: the model does not fit it."
@@ -187,12 +186,12 @@ def limit_ms(gpu: str, images: int) -> float:
     return exponentials / LANES_A_CLOCK["exponentials"] / processors / gigahertz / 1e6
 
 
-def model(capability: int, rank: int, x_type: str, states: int = 16) -> list[Row]:
+def model(capability: int, x_type: str, states: int = 16) -> list[Row]:
     """The passes of a scan, modelled."""
     target = GPUTarget("cuda", capability, WARP)
     limit = states * WARP * SCHEDULERS / LANES_A_CLOCK["exponentials"]
     clocks, registers = {}, {}
-    for name, (kernel, constants) in kernels_of(states, rank).items():
+    for name, (kernel, constants) in kernels_of(states).items():
         if name != "carry_between_sections":
             cubin = compile_kernel(kernel, constants, target, x_type).asm["cubin"]
             clocks[name], registers[name] = clocks_a_step(name, cubin), resources(cubin)["REG"]
@@ -207,7 +206,6 @@ def model(capability: int, rank: int, x_type: str, states: int = 16) -> list[Row
             "pass": which,
             "scanned": how,
             "states": states,
-            "rank": rank,
             "x": x_type,
             "clocks a step": (total := sum(clocks[name] for name in names)),
             "limit": limit,
@@ -223,13 +221,12 @@ def main() -> None:
     """Read the command line, model and report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--capability", type=int, default=90, help="of the GPU, such as 80 for 8.0 (90)")
-    parser.add_argument("--rank", type=int, default=6, help="of the step projection (6)")
     parser.add_argument("--types", nargs="+", default=["fp32", "bf16"], choices=["fp32", "bf16", "fp16"], help="of x")
     parser.add_argument("-o", "--output", type=Path, help="JSON file for the results")
     arguments = parser.parse_args()
     print("This is a model, not a measurement: milliseconds are of stage 1 of four 512x512 images, CT and PET.\n")
     report(
-        [row for x_type in arguments.types for row in model(arguments.capability, arguments.rank, x_type)],
+        [row for x_type in arguments.types for row in model(arguments.capability, x_type)],
         arguments.output,
     )
 

@@ -15,7 +15,7 @@ from nnunetv2_cipa.scan.triton_backend import TritonBackend
 ENVIRONMENT_VARIABLE = "NNUNETV2_CIPA_SCAN"
 
 # In order of preference: the first that is available and supports the tensors is chosen.
-BACKENDS: tuple[Backend, ...] = (MambaSsmBackend(), CpuBackend(), TritonBackend(), TorchBackend())
+BACKENDS: tuple[Backend, ...] = (TritonBackend(), MambaSsmBackend(), CpuBackend(), TorchBackend())
 
 
 def backend_status() -> dict[str, str | None]:

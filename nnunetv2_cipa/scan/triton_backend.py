@@ -26,39 +26,50 @@ from nnunetv2_cipa.scan.operators import Kernel, Scan
 
 OLDEST_CAPABILITY = (7, 5)
 LOG2_E = math.log2(math.e)
-# Left to itself, the compiler spills rather than have less than 16 warps on a multiprocessor.
-NVIDIA_OPTIONS = {"maxnreg": 255}
 
 
 class Prepared(NamedTuple):
-    """A scan's tensors as `triton_kernels` takes them: large ones in place, small ones in float32, dense and padded."""
+    """A scan's tensors as `triton_kernels` takes them: x in place, the others in float32, dense and padded."""
 
     x: Tensor
-    delta: Tensor
+    steps: Tensor
     small: Tensor
     rates: Tensor
     skip: Tensor
-    weight: Tensor
-    bias: Tensor
 
     @classmethod
-    def of(cls, scan: Scan, N: int, R: int) -> "Prepared":
-        """Prepare a scan; of its large tensors only those are copied whose strides a kernel can't follow."""
-        B, C = _padded(scan.B, N), _padded(scan.C, N)
-        bias = scan.delta_bias.float().contiguous()
+    def of(cls, scan: Scan, N: int) -> "Prepared":
+        """Prepare a scan; x is copied only if a kernel can't follow its strides."""
         return cls(
             uniform_positions(scan.x),
-            bias if R else scan.delta.contiguous(),
-            torch.cat((_padded(scan.delta, R), B, C) if R else (B, C), dim=-1),
+            steps(scan),
+            torch.cat((_padded(scan.B, N), _padded(scan.C, N)), dim=-1),
             _padded(scan.A.float() * LOG2_E, N).transpose(1, 2).contiguous(),
             scan.D.float().contiguous(),
-            bias if scan.delta_weight is None else _padded(scan.delta_weight, R).transpose(1, 2).contiguous(),
-            bias,
         )
 
 
+def steps(scan: Scan) -> Tensor:
+    """The step sizes (K, B, L, D) of a scan in float32: projected, with their bias, and after softplus."""
+    orders, channels = scan.delta_bias.shape
+    bias = scan.delta_bias.float()
+    if scan.delta_weight is None:
+        z = scan.delta.float().flatten(1, 3).contiguous() + bias[:, None]
+    else:
+        weight = torch.cat((scan.delta_weight.float(), bias[..., None]), dim=-1)
+        z = torch.bmm(with_ones(scan).flatten(1, 2), weight.transpose(1, 2))
+    if scan.softplus:
+        torch.ops.aten.softplus.out(z, out=z)
+    return z.view(orders, len(scan.x), -1, channels)
+
+
+def with_ones(scan: Scan) -> Tensor:
+    """The low-rank steps of a scan and a column of ones, by which the bias is multiplied: (K, B, L, R + 1), float32."""
+    return F.pad(scan.delta.float(), (0, 1), value=1.0).flatten(1, 2).permute(2, 0, 1, 3).contiguous()
+
+
 class TritonKernel(Kernel):
-    """The kernels for maps of any size, up to `LARGEST_STATE_SIZE` states and `LARGEST_RANK`."""
+    """The kernels for maps of any size, up to `LARGEST_STATE_SIZE` states."""
 
     def kept_shape(self, scan: Scan) -> tuple[int, ...]:
         """See `Kernel`: the states (B, K, intervals, N, D) that enter every `INTERVAL` positions."""
@@ -130,19 +141,17 @@ def is_interpreted() -> bool:
 
 
 def _forward_part(scan: Scan, y: Tensor, kept: Tensor, keep: bool) -> None:
-    kernels, sizes = _kernels("triton_kernels"), triton_sizes.cut(scan, _processors(scan.x.device))
-    x, delta, small, rates, skip, weight, bias = Prepared.of(scan, sizes.N, sizes.R)
-    arguments, options = (*sizes.arguments(), position_stride(x)), _options(scan, sizes)
+    kernels, sizes = _kernels("triton_kernels"), triton_sizes.cut(scan, _warps(scan.x.device, triton_sizes.FORWARD))
+    x, steps, small, rates, skip = Prepared.of(scan, sizes.N)
+    arguments, options = (*sizes.arguments(), position_stride(x)), _options(scan, sizes, triton_sizes.FORWARD)
     entries = y
     if sizes.sections > 1:
         entries, sums = _between_sections(sizes, y)
-        kernels.scan_section_ends[sizes.grid](
-            x, delta, small, rates, weight, bias, entries, sums, *arguments, **options
-        )  # fmt: skip
+        kernels.scan_section_ends[(sizes.programs,)](x, steps, small, rates, entries, sums, *arguments, **options)
         _carry(sizes, rates, sums, entries, reverse=False)
     by_order = y if sizes.orders == 1 else y.new_empty(sizes.orders, *y.shape)
-    kernels.scan_sections[sizes.grid](
-        x, delta, small, rates, skip, weight, bias, entries, by_order, kept, *arguments,
+    kernels.scan_sections[(sizes.programs,)](
+        x, steps, small, rates, skip, entries, by_order, kept, *arguments,
         CUT=sizes.sections > 1, KEEP=keep, INTERVAL=triton_sizes.INTERVAL, **options,
     )  # fmt: skip
     if sizes.orders > 1:
@@ -150,51 +159,60 @@ def _forward_part(scan: Scan, y: Tensor, kept: Tensor, keep: bool) -> None:
 
 
 def _backward_part(scan: Scan, grad_y: Tensor, kept: Tensor) -> list[Tensor]:
-    kernels, sizes = _kernels("triton_gradients"), triton_sizes.cut(scan, _processors(scan.x.device))
-    N, R = sizes.N, sizes.R
+    kernels, sizes = _kernels("triton_gradients"), triton_sizes.cut(scan, _warps(scan.x.device, triton_sizes.BACKWARD))
+    N, states = sizes.N, scan.A.shape[-1]
     grad_y = grad_y.float().contiguous()
-    x, delta, small, rates, skip, weight, bias = Prepared.of(scan, N, R)
-    arguments, options = sizes.arguments(), _options(scan, sizes)
+    x, steps, small, rates, skip = Prepared.of(scan, N)
+    arguments, options = sizes.arguments(), _options(scan, sizes, triton_sizes.BACKWARD)
     carries = grad_y
     if sizes.sections > 1:
         carries, sums = _between_sections(sizes, grad_y)
-        kernels.section_gradients[sizes.grid](
-            grad_y, delta, small, rates, weight, bias, carries, sums, *arguments, **options
+        kernels.section_gradients[(sizes.programs,)](
+            grad_y, steps, small, rates, carries, sums, *arguments, **options
         )  # fmt: skip
         _carry(sizes, rates, sums, carries, reverse=True)
-    scratch = grad_y.new_empty(
-        math.prod(sizes.grid) * (triton_sizes.INTERVAL // 2 * N + 2 * triton_sizes.INTERVAL) * triton_sizes.BLOCK
-    )
-    by_worker = (sizes.workers, sizes.orders)
     dx = grad_y.new_empty(sizes.orders, *grad_y.shape)
-    ddelta = dx if R else torch.empty_like(dx)
+    ddelta = torch.empty_like(steps)
     dsmall = grad_y.new_empty(sizes.blocks, *small.shape)
-    drates = grad_y.new_empty(*by_worker, N, sizes.channels)
-    dbias = grad_y.new_empty(*by_worker, sizes.channels)
-    dweight = grad_y.new_zeros(*by_worker, R, sizes.channels)
-    kernels.scan_gradients[sizes.grid](
-        grad_y, x, delta, small, rates, weight, bias, kept, carries, scratch,
-        dx, ddelta, dsmall, drates, dweight, dbias, *arguments, position_stride(x),
-        CUT=sizes.sections > 1, INTERVAL=triton_sizes.INTERVAL, ROWS=triton_sizes.ROWS, **options,
+    drates = grad_y.new_empty(sizes.workers, sizes.orders, N, sizes.channels)
+    kernels.scan_gradients[(sizes.programs,)](
+        grad_y, x, steps, small, rates, kept, carries, grad_y.new_empty(sizes.programs * sizes.scratch),
+        dx, ddelta, dsmall, drates, *arguments, position_stride(x),
+        SOFTPLUS=scan.softplus, CUT=sizes.sections > 1, INTERVAL=triton_sizes.INTERVAL, ROWS=triton_sizes.ROWS,
+        **options,
     )  # fmt: skip
-    states, rank = scan.A.shape[-1], scan.delta.shape[-1]
-    dlow, dB, dC = dsmall.sum(0).split((R, N, N), dim=-1)
+    dB, dC = dsmall.sum(0).split((N, N), dim=-1)
+    of_delta, of_bias, *of_weight = _projection_gradients(scan, ddelta)
     return [
         dx.sum(0).addcmul_(grad_y, skip.sum(0)),
-        dlow[..., :rank] if R else ddelta,
+        of_delta,
         drates.sum(0).transpose(1, 2)[..., :states],  # rates are A / ln 2, and a kernel leaves out the ln 2 of exp2
         dB[..., :states],
         dC[..., :states],
         (grad_y * x).sum((0, 1, 2)).expand_as(skip),  # the same in every order
-        dbias.sum(0),
-        *([dweight.sum(0).transpose(1, 2)[..., :rank]] if R else []),
+        of_bias,
+        *of_weight,
     ]
 
 
-def _options(scan: Scan, sizes: triton_sizes.Sizes) -> dict[str, int | bool]:
+def _projection_gradients(scan: Scan, ddelta: Tensor) -> list[Tensor]:
+    """Those of delta, its bias and, if there is one, its weight from those of the projected steps (K, B, L, D)."""
+    if scan.delta_weight is None:
+        return [ddelta.view(scan.delta.shape), ddelta.sum((1, 2))]
+    of_low = torch.bmm(ddelta.flatten(1, 2), scan.delta_weight.float())
+    by_image = torch.bmm(ddelta.flatten(0, 1).transpose(1, 2), with_ones(scan).flatten(0, 1))
+    of_weight = by_image.unflatten(0, ddelta.shape[:2]).sum(1)
+    return [
+        of_low.view(len(ddelta), *scan.x.shape[:3], -1).permute(1, 2, 3, 0, 4),
+        of_weight[..., -1],
+        of_weight[..., :-1],
+    ]
+
+
+def _options(scan: Scan, sizes: triton_sizes.Sizes, of: triton_sizes.Pass) -> dict[str, int | bool]:
     options = triton_sizes.compiled_for(scan, sizes)
     if scan.x.device.type == "cuda" and torch.version.hip is None:
-        options |= NVIDIA_OPTIONS
+        options |= {"maxnreg": of.registers}
     return options
 
 
@@ -207,7 +225,7 @@ def _between_sections(sizes: triton_sizes.Sizes, like: Tensor) -> tuple[Tensor, 
 def _carry(sizes: triton_sizes.Sizes, rates: Tensor, sums: Tensor, states: Tensor, *, reverse: bool) -> None:
     _kernels("triton_kernels").carry_between_sections[sizes.blocks, sizes.batch * sizes.orders](
         rates, sums, states, sizes.channels, sizes.orders, sizes.sections,
-        N=sizes.N, BLOCK=triton_sizes.BLOCK, REVERSE=reverse, num_warps=triton_sizes.warps_of(sizes),
+        N=sizes.N, BLOCK=triton_sizes.BLOCK, REVERSE=reverse, num_warps=triton_sizes.warps_of(sizes.N),
     )  # fmt: skip
 
 
@@ -222,6 +240,11 @@ def _kernels(module: str) -> types.ModuleType:
 
 
 @functools.cache
-def _processors(device: torch.device) -> int:
-    """Multiprocessors of a GPU; a processor that interprets is one."""
-    return torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else 1
+def _warps(device: torch.device, of: triton_sizes.Pass) -> int:
+    """Warps of a pass's kernels that a device works on at once; a processor that interprets takes those of one."""
+    if device.type != "cuda":
+        return of.warps
+    properties = torch.cuda.get_device_properties(device)
+    return properties.multi_processor_count * min(
+        of.warps, properties.max_threads_per_multi_processor // triton_sizes.THREADS_A_PROGRAM
+    )

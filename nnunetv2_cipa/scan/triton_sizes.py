@@ -9,15 +9,28 @@ from nnunetv2_cipa.scan.operators import Scan
 
 BLOCK = 32  # channels of a program: one for each thread of a warp
 INTERVAL = 64  # positions between two states that are kept
-ROWS = 16  # positions whose steps the backward pass projects at once
-WARPS_PER_PROCESSOR = 8  # two for each of a multiprocessor's schedulers, of what a scan's registers leave room for
-PART_BYTES = 2**29  # of sums that are stored apart
-LARGEST_STATE_SIZE = LARGEST_RANK = 64
-SMALLEST_RANK = 8  # of a matrix product in Triton
+ROWS = 16  # positions whose gradients the backward pass finishes at once
+PART_BYTES = 2**30  # of what is stored apart
+LARGEST_STATE_SIZE = 64
+FEWEST_SECTIONS = 3  # that are worth it: sections are scanned twice
+
+
+class Pass(NamedTuple):
+    """What a pass's kernels are given of a multiprocessor, measured on an H200 (`benchmarks/gpu.py`)."""
+
+    warps: int  # at once
+    registers: int  # of a thread; as many as leave room for those warps. Left to itself, the compiler takes more.
+
+
+FORWARD = Pass(20, 96)
+BACKWARD = Pass(12, 168)
+THREADS_A_PROGRAM = (
+    96  # Programs are one warp, and a multiprocessor for 1,536 threads may take no more than 16 of them.
+)
 
 
 class Sizes(NamedTuple):
-    """The sizes of a scan and how it is cut; N and R are the state size and rank, rounded up to powers of two."""
+    """The sizes of a scan and how it is cut; N is the state size, rounded up to a power of two."""
 
     batch: int
     height: int
@@ -25,7 +38,6 @@ class Sizes(NamedTuple):
     channels: int
     orders: int
     N: int
-    R: int  # 0 where steps are given for each channel
     blocks: int  # of channels
     sections: int
     section_length: int
@@ -42,14 +54,14 @@ class Sizes(NamedTuple):
         return -(-self.length // INTERVAL)
 
     @property
-    def grid(self) -> tuple[int, int]:
+    def programs(self) -> int:
         """Programs of a kernel that works on sections."""
-        return self.orders * self.blocks, self.workers
+        return self.orders * self.blocks * self.workers
 
     @property
     def scratch(self) -> int:
-        """Numbers that a program of the backward pass puts aside: every second state, steps, and their gradients."""
-        return (INTERVAL // 2 * self.N + 2 * INTERVAL) * BLOCK
+        """Numbers that a program of the backward pass puts aside: every second state of an interval."""
+        return INTERVAL // 2 * self.N * BLOCK
 
     def arguments(self) -> tuple[int, ...]:
         """As those kernels take them."""
@@ -59,22 +71,28 @@ class Sizes(NamedTuple):
             self.width,
             self.channels,
             self.blocks,
+            self.orders,
             self.sections,
             self.section_length,
+            self.workers,
         )
 
 
-def cut(scan: Scan, processors: int) -> Sizes:
-    """Plan a scan for a GPU of so many multiprocessors: as many sections as give each of them enough warps."""
+def cut(scan: Scan, warps: int) -> Sizes:
+    """Plan a pass for a GPU that works on so many warps at once.
+
+    Where a batch alone gives it too few, its maps are cut into sections. All programs get equally many sections, or
+    some get one less.
+    """
     batch, height, width, channels = scan.x.shape
     orders, _, states = scan.A.shape
     blocks, length = -(-channels // BLOCK), height * width
-    sequences = batch * orders * blocks
-    wanted = -(-processors * WARPS_PER_PROCESSOR // max(1, sequences))
-    section_length = max(1, -(-length // INTERVAL) // wanted) * INTERVAL
+    at_once = max(1, warps // (warps_of(states) * orders * blocks))  # of each order and block
+    wanted = at_once // max(1, batch)
+    intervals = -(-length // INTERVAL)
+    section_length = -(-intervals // wanted) * INTERVAL if wanted >= FEWEST_SECTIONS else intervals * INTERVAL
     sections = -(-length // section_length)
-    workers = -(-processors * WARPS_PER_PROCESSOR // (orders * blocks))
-    rank = 0 if scan.delta_weight is None else scan.delta_weight.shape[-1]
+    rounds = -(-batch * sections // at_once)
     return Sizes(
         batch,
         height,
@@ -82,31 +100,29 @@ def cut(scan: Scan, processors: int) -> Sizes:
         channels,
         orders,
         power_of_two(states),
-        max(SMALLEST_RANK, power_of_two(rank)) if rank else 0,
         blocks,
         sections,
         section_length,
-        max(1, min(batch * sections, workers)),
+        -(-batch * sections // max(1, rounds)),
     )
 
 
 def compiled_for(scan: Scan, sizes: Sizes) -> dict[str, int | bool]:
     """What kernels on sections are compiled for."""
-    widest = max(position_stride(scan.x), sizes.channels, sizes.orders * (sizes.R + 2 * sizes.N))
+    widest = max(position_stride(scan.x), sizes.channels, sizes.orders * 2 * sizes.N)
     return {
         "N": sizes.N,
-        "R": sizes.R,
         "BLOCK": BLOCK,
-        "SOFTPLUS": scan.softplus,
         "WIDE": sizes.length * widest >= 2**31,
-        "num_warps": warps_of(sizes),
+        "num_warps": warps_of(sizes.N),
     }
 
 
 def parts(scan: Scan) -> Iterator[tuple[slice, Scan]]:
     """Parts of the batch, of which what is stored apart takes no more than `PART_BYTES` (but for single images)."""
     sizes = cut(scan, 1)
-    numbers = sizes.orders * sizes.length * (sizes.channels + sizes.blocks * (2 * sizes.N + sizes.R))
+    # The backward pass needs most: steps, their gradients and those of x in every order; those of B and C by block.
+    numbers = sizes.orders * sizes.length * (3 * sizes.channels + sizes.blocks * 2 * sizes.N)
     size = max(1, PART_BYTES // (4 * numbers))
     for start in range(0, sizes.batch, size):
         rows = slice(start, min(start + size, sizes.batch))
@@ -115,25 +131,18 @@ def parts(scan: Scan) -> Iterator[tuple[slice, Scan]]:
 
 
 def check(scan: Scan) -> None:
-    """Raise `InputError` where a scan has more states, or a higher rank, than the kernels take."""
-    for name, size, largest in (
-        ("states (A's last axis)", scan.A.shape[-1], LARGEST_STATE_SIZE),
-        (
-            "columns (delta_weight's last axis)",
-            scan.delta.shape[-1] if scan.delta_weight is not None else 0,
-            LARGEST_RANK,
-        ),
-    ):
-        if size > largest:
-            raise InputError(
-                f"There are {size} {name}; the selective-scan backend 'triton' takes at most {largest}. "
-                "Choose the backend 'torch'."
-            )
+    """Raise `InputError` where a scan has more states than the kernels take."""
+    states = scan.A.shape[-1]
+    if states > LARGEST_STATE_SIZE:
+        raise InputError(
+            f"There are {states} states (A's last axis); the selective-scan backend 'triton' takes at most "
+            f"{LARGEST_STATE_SIZE}. Choose the backend 'torch'."
+        )
 
 
-def warps_of(sizes: Sizes) -> int:
+def warps_of(states: int) -> int:
     """Warps of a program: more than 16 states a channel do not fit one warp's registers in the backward pass."""
-    return max(1, sizes.N // 16)
+    return max(1, power_of_two(states) // 16)
 
 
 def power_of_two(number: int) -> int:

@@ -197,7 +197,7 @@ class TestAvailability:
     def test_extension_and_gpu(self, extension, monkeypatch):
         monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
         assert BACKEND.unavailable_reason() is None
-        assert choose_backend(torch.device("cuda")) is BACKEND
+        assert choose_backend(torch.device("cuda"), name="mamba_ssm") is BACKEND
 
     def test_extension_without_gpu(self, extension, monkeypatch):
         monkeypatch.setattr(torch.cuda, "is_available", lambda: False)

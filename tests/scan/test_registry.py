@@ -57,7 +57,7 @@ class TestAutomaticChoice:
         assert choose_backend(CPU).name == choose_backend(CUDA).name == "plain"
 
     def test_order_of_the_real_ones(self):
-        assert [backend.name for backend in registry.BACKENDS] == ["mamba_ssm", "cpu", "triton", "torch"]
+        assert [backend.name for backend in registry.BACKENDS] == ["triton", "mamba_ssm", "cpu", "torch"]
 
     def test_torch_is_there_for_any_device_and_dtype(self):
         assert choose_backend(torch.device("mps")).name == "torch"
@@ -68,16 +68,16 @@ class TestAutomaticChoice:
         assert choose_backend(CPU).name == "plain"
         assert choose_backend(CPU, name="native").name == "native"
 
-    def test_on_gpus_triton_is_chosen_before_torch_and_after_mamba_ssm(self, monkeypatch):
+    def test_on_gpus_triton_is_chosen_before_mamba_ssm_and_torch(self, monkeypatch):
         for backend in registry.BACKENDS:
             monkeypatch.setattr(backend, "unavailable_reason", lambda: None)
-        assert choose_backend(CUDA).name == "mamba_ssm"
-        monkeypatch.setattr(registry.BACKENDS[0], "unavailable_reason", lambda: "Not built.")
         assert choose_backend(CUDA).name == "triton"
+        monkeypatch.setattr(registry.BACKENDS[0], "unavailable_reason", lambda: "Not built.")
+        assert choose_backend(CUDA).name == "mamba_ssm"
         assert choose_backend(CUDA, torch.float64).name == "torch"
         monkeypatch.setenv("TRITON_INTERPRET", "1")
         assert choose_backend(CPU).name == "cpu"
-        monkeypatch.setattr(registry.BACKENDS[1], "unavailable_reason", lambda: "Not built.")
+        monkeypatch.setattr(registry.BACKENDS[2], "unavailable_reason", lambda: "Not built.")
         assert choose_backend(CPU).name == "torch"
 
 
@@ -90,7 +90,7 @@ class TestDescription:
             monkeypatch.setattr(backend, "unavailable_reason", lambda name=backend.name: f"No {name}. Get it.")
         text = registry.describe_choice(CUDA)
         assert text.startswith("selective scan: torch. WARNING: ")
-        assert "mamba_ssm: No mamba_ssm. Get it. triton: No triton. Get it." in text
+        assert "triton: No triton. Get it. mamba_ssm: No mamba_ssm. Get it." in text
         assert "No cpu" not in text
         assert "WARNING" not in registry.describe_choice(CPU)
 

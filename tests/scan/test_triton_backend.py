@@ -32,6 +32,12 @@ def scan_2d(*tensors: Tensor) -> Tensor:
     return selective_scan_2d(*tensors, backend="triton")
 
 
+def room_for(warps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the device work on so many warps at once: many cut a scan in sections, one gives a program all of them."""
+    for name in ("FORWARD", "BACKWARD"):
+        monkeypatch.setattr(triton_sizes, name, getattr(triton_sizes, name)._replace(warps=warps))
+
+
 @pytest.mark.slow
 @needs_triton
 @compiled
@@ -73,7 +79,7 @@ class TestInterpreted:
         directions,
     ):  # fmt: skip
         with pytest.MonkeyPatch.context() as monkeypatch:
-            monkeypatch.setattr(triton_sizes, "WARPS_PER_PROCESSOR", warps)
+            room_for(warps, monkeypatch)
             sizes = (batch, height, width, channels, states, directions)
             tensors = map_arguments(*sizes, rank=rank, dtype=torch.float32)
             assert_accurate(scan_2d, reference_scan_2d, tensors)
@@ -82,7 +88,7 @@ class TestInterpreted:
     def test_borders_of_intervals_and_sections(
         self, monkeypatch, length, map_arguments, reference_scan_2d, assert_accurate
     ):
-        monkeypatch.setattr(triton_sizes, "WARPS_PER_PROCESSOR", 64)
+        room_for(64, monkeypatch)
         tensors = map_arguments(1, length, 1, 2, 2, 1, rank=2, dtype=torch.float32)
         assert_accurate(scan_2d, reference_scan_2d, tensors)
 
@@ -91,13 +97,13 @@ class TestInterpreted:
     def test_extreme_steps_and_decays(
         self, monkeypatch, decay, step, sequence_arguments, reference_scan, assert_accurate
     ):
-        monkeypatch.setattr(triton_sizes, "WARPS_PER_PROCESSOR", 64)
+        room_for(64, monkeypatch)
         u, delta, A, *rest = sequence_arguments(1, 1, 3, 11, 2, dtype=torch.float32)
         reference = lambda *tensors: reference_scan(*tensors, True)  # noqa: E731
         assert_accurate(scan, reference, [u, delta + step, A * decay, *rest])
 
-    def test_largest_states_and_rank(self, map_arguments, reference_scan_2d, assert_accurate):
-        tensors = map_arguments(1, 3, 1, 2, 64, 1, rank=64, dtype=torch.float32)
+    def test_largest_states_and_a_high_rank(self, map_arguments, reference_scan_2d, assert_accurate):
+        tensors = map_arguments(1, 3, 1, 2, 64, 1, rank=100, dtype=torch.float32)
         assert_accurate(scan_2d, reference_scan_2d, tensors)
 
     def test_a_batch_in_parts(self, monkeypatch, map_arguments):
@@ -116,7 +122,7 @@ class TestInterpreted:
     def test_x_is_read_in_place_and_only_entry_states_are_kept(self, monkeypatch, map_arguments):
         x, *rest = map_arguments(1, 4, 2, 4, 2, rank=2, dtype=torch.float32)
         x = torch.cat([x, x], dim=-1)[..., :4]
-        prepared = triton_backend.Prepared.of(Scan(x, *rest), 2, 8)
+        prepared = triton_backend.Prepared.of(Scan(x, *rest), 2)
         assert prepared.x.data_ptr() == x.data_ptr()
         kept = []
         with torch.autograd.graph.saved_tensors_hooks(kept.append, lambda tensor: tensor):
@@ -127,10 +133,6 @@ class TestInterpreted:
     def test_too_many_states(self, map_arguments):
         with pytest.raises(InputError, match=r"65 states .* at most 64"):
             scan_2d(*map_arguments(1, 1, 1, 1, 65, dtype=torch.float32))
-
-    def test_too_large_a_rank(self, map_arguments):
-        with pytest.raises(InputError, match=r"65 columns .* at most 64"):
-            scan_2d(*map_arguments(1, 1, 1, 1, 1, rank=65, dtype=torch.float32))
 
     def test_a_small_network_learns_as_with_the_cpu_backend(self, monkeypatch):
         """Two steps of a CIPA with one narrow block a stage, on an image of 8x8: the same losses."""
@@ -178,36 +180,39 @@ def model(request):
 @needs_triton
 @compiled
 class TestMachineCode:
-    def compile(self, model, name: str, target, states=16, rank=6, **options):
-        kernel, constants = model.kernels_of(states, rank, **options)[name]
+    def compile(self, model, name: str, target, states=16, **options):
+        kernel, constants = model.kernels_of(states, **options)[name]
         return model.compile_kernel(kernel, constants, target)
 
-    @pytest.mark.parametrize("capability", [80, 86, 89, 90, 100, 120])
-    @pytest.mark.parametrize("name", ["scan_sections", "scan_gradients"])
-    def test_nothing_is_spilled(self, model, capability, name):
-        used = model.resources(self.compile(model, name, model.GPUTarget("cuda", capability, 32)).asm["cubin"])
-        assert used["STACK"] == used["LOCAL"] == 0
+    def inner_loops(self, model, *arguments, **options):
+        return [loop for loop in model.loops(self.compile(model, *arguments, **options).asm["cubin"]) if loop.inside]
 
+    @pytest.mark.parametrize("capability", [80, 86, 89, 90, 100, 120])
     @pytest.mark.parametrize(
-        ("states", "rank", "wide"), [(4, 6, False), (16, 0, False), (16, 48, False), (16, 6, True)]
+        ("name", "most"),
+        [("scan_section_ends", 0), ("scan_sections", 0), ("section_gradients", 0), ("scan_gradients", 32)],
     )
+    def test_what_is_spilled_for_every_position(self, model, capability, name, most):
+        for loop in self.inner_loops(model, name, model.GPUTarget("cuda", capability, 32)):
+            assert loop.instructions["LDL"] + loop.instructions["STL"] <= most
+
+    @pytest.mark.parametrize(("states", "wide"), [(4, False), (16, True)])
     @pytest.mark.parametrize("name", ["scan_section_ends", "scan_sections"])
-    def test_other_sizes_of_the_network(self, model, name, states, rank, wide):
-        used = model.resources(
-            self.compile(model, name, model.GPUTarget("cuda", 90, 32), states, rank, wide=wide).asm["cubin"]
-        )
-        assert used["STACK"] == used["LOCAL"] == 0
+    def test_other_sizes_of_the_network(self, model, name, states, wide):
+        for loop in self.inner_loops(model, name, model.GPUTarget("cuda", 90, 32), states, wide=wide):
+            assert not {"LDL", "STL"} & set(loop.instructions)
 
     @pytest.mark.parametrize("name", ["scan_section_ends", "scan_sections", "section_gradients"])
-    def test_threads_exchange_nothing_in_the_inner_loop(self, model, name):
-        cubin = self.compile(model, name, model.GPUTarget("cuda", 90, 32)).asm["cubin"]
-        inner = [loop for loop in model.loops(cubin) if loop.inside and loop.exponentials >= 16]
+    def test_threads_exchange_no_states_in_the_inner_loop(self, model, name):
+        inner = [
+            loop for loop in self.inner_loops(model, name, model.GPUTarget("cuda", 90, 32)) if loop.exponentials >= 16
+        ]
         assert len(inner) == 1
-        assert not {"SHFL", "BAR", "LDS", "STS"} & set(inner[0].instructions)
-        assert inner[0].total <= 1.5 * 128
+        assert "SHFL" not in inner[0].instructions
+        assert inner[0].total <= 1.2 * 128
 
     def test_for_amd(self, model):
-        for name in model.kernels_of(16, 6):
+        for name in model.kernels_of(16):
             assert "amdgcn" in self.compile(model, name, model.GPUTarget("hip", "gfx942", 64)).asm
 
     def test_loops_of_a_disassembly(self, model):

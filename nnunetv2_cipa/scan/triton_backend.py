@@ -32,6 +32,7 @@ class Prepared(NamedTuple):
     """A scan's tensors as `triton_kernels` takes them: x in place, the others in float32, dense and padded."""
 
     x: Tensor
+    low: Tensor | None  # what steps are projected from, if they are: the low-rank steps and a column of ones
     steps: Tensor
     small: Tensor
     rates: Tensor
@@ -40,32 +41,34 @@ class Prepared(NamedTuple):
     @classmethod
     def of(cls, scan: Scan, N: int) -> "Prepared":
         """Prepare a scan; x is copied only if a kernel can't follow its strides."""
+        low = None if scan.delta_weight is None else with_ones(scan.delta)
         return cls(
             uniform_positions(scan.x),
-            steps(scan),
+            low,
+            steps(scan, low),
             torch.cat((_padded(scan.B, N), _padded(scan.C, N)), dim=-1),
             _padded(scan.A.float() * LOG2_E, N).transpose(1, 2).contiguous(),
             scan.D.float().contiguous(),
         )
 
 
-def steps(scan: Scan) -> Tensor:
-    """The step sizes (K, B, L, D) of a scan in float32: projected, with their bias, and after softplus."""
+def with_ones(delta: Tensor) -> Tensor:
+    """Low-rank steps and a column of ones, by which the bias is multiplied: (K, B, L, R + 1), float32."""
+    return F.pad(delta.float(), (0, 1), value=1.0).flatten(1, 2).permute(2, 0, 1, 3).contiguous()
+
+
+def steps(scan: Scan, low: Tensor | None) -> Tensor:
+    """The step sizes (K, B, L, D) of a scan in float32: projected from `low`, with their bias, and after softplus."""
     orders, channels = scan.delta_bias.shape
     bias = scan.delta_bias.float()
-    if scan.delta_weight is None:
+    if scan.delta_weight is None or low is None:
         z = scan.delta.float().flatten(1, 3).contiguous() + bias[:, None]
     else:
         weight = torch.cat((scan.delta_weight.float(), bias[..., None]), dim=-1)
-        z = torch.bmm(with_ones(scan).flatten(1, 2), weight.transpose(1, 2))
+        z = torch.bmm(low.flatten(1, 2), weight.transpose(1, 2))
     if scan.softplus:
         torch.ops.aten.softplus.out(z, out=z)
     return z.view(orders, len(scan.x), -1, channels)
-
-
-def with_ones(scan: Scan) -> Tensor:
-    """The low-rank steps of a scan and a column of ones, by which the bias is multiplied: (K, B, L, R + 1), float32."""
-    return F.pad(scan.delta.float(), (0, 1), value=1.0).flatten(1, 2).permute(2, 0, 1, 3).contiguous()
 
 
 class TritonKernel(Kernel):
@@ -142,7 +145,7 @@ def is_interpreted() -> bool:
 
 def _forward_part(scan: Scan, y: Tensor, kept: Tensor, keep: bool) -> None:
     kernels, sizes = _kernels("triton_kernels"), triton_sizes.cut(scan, _warps(scan.x.device, triton_sizes.FORWARD))
-    x, steps, small, rates, skip = Prepared.of(scan, sizes.N)
+    x, _, steps, small, rates, skip = Prepared.of(scan, sizes.N)
     arguments, options = (*sizes.arguments(), position_stride(x)), _options(scan, sizes, triton_sizes.FORWARD)
     entries = y
     if sizes.sections > 1:
@@ -162,7 +165,7 @@ def _backward_part(scan: Scan, grad_y: Tensor, kept: Tensor) -> list[Tensor]:
     kernels, sizes = _kernels("triton_gradients"), triton_sizes.cut(scan, _warps(scan.x.device, triton_sizes.BACKWARD))
     N, states = sizes.N, scan.A.shape[-1]
     grad_y = grad_y.float().contiguous()
-    x, steps, small, rates, skip = Prepared.of(scan, N)
+    x, low, steps, small, rates, skip = Prepared.of(scan, N)
     arguments, options = sizes.arguments(), _options(scan, sizes, triton_sizes.BACKWARD)
     carries = grad_y
     if sizes.sections > 1:
@@ -182,7 +185,7 @@ def _backward_part(scan: Scan, grad_y: Tensor, kept: Tensor) -> list[Tensor]:
         **options,
     )  # fmt: skip
     dB, dC = dsmall.sum(0).split((N, N), dim=-1)
-    of_delta, of_bias, *of_weight = _projection_gradients(scan, ddelta)
+    of_delta, of_bias, *of_weight = _projection_gradients(scan, low, ddelta)
     return [
         dx.sum(0).addcmul_(grad_y, skip.sum(0)),
         of_delta,
@@ -195,12 +198,12 @@ def _backward_part(scan: Scan, grad_y: Tensor, kept: Tensor) -> list[Tensor]:
     ]
 
 
-def _projection_gradients(scan: Scan, ddelta: Tensor) -> list[Tensor]:
+def _projection_gradients(scan: Scan, low: Tensor | None, ddelta: Tensor) -> list[Tensor]:
     """Those of delta, its bias and, if there is one, its weight from those of the projected steps (K, B, L, D)."""
-    if scan.delta_weight is None:
+    if scan.delta_weight is None or low is None:
         return [ddelta.view(scan.delta.shape), ddelta.sum((1, 2))]
     of_low = torch.bmm(ddelta.flatten(1, 2), scan.delta_weight.float())
-    by_image = torch.bmm(ddelta.flatten(0, 1).transpose(1, 2), with_ones(scan).flatten(0, 1))
+    by_image = torch.bmm(ddelta.flatten(0, 1).transpose(1, 2), low.flatten(0, 1))
     of_weight = by_image.unflatten(0, ddelta.shape[:2]).sum(1)
     return [
         of_low.view(len(ddelta), *scan.x.shape[:3], -1).permute(1, 2, 3, 0, 4),

@@ -3,7 +3,16 @@
 import triton
 import triton.language as tl
 
-from nnunetv2_cipa.scan.triton_kernels import COUNTS, load_row, load_tile, position_at, store_tile, stride_of, walk
+from nnunetv2_cipa.scan.triton_kernels import (
+    COUNTS,
+    load_position,
+    load_row,
+    load_tile,
+    position_at,
+    store_tile,
+    stride_of,
+    walk,
+)
 
 LOG2_E = tl.constexpr(1.4426950408889634)
 LN_2 = tl.constexpr(0.6931471805599453)
@@ -141,21 +150,19 @@ def scan_gradients(
             h = load_tile(kept + interval * N * channels, N, channels, d, inside)
             position = position_at(start, k, height, width, WIDE)
             later = walk(position, stride, length)
-            step = load_row(own_steps + position * channels, d, inside)
-            later_step = load_row(own_steps + later * channels, d, inside)
-            u = load_row(own_x + position * x_position, d, inside)
-            later_u = load_row(own_x + later * x_position, d, inside)
-            b = tl.load(own_b + position * b_position)
-            later_b = tl.load(own_b + later * b_position)
+            step, u, b = load_position(own_steps, own_x, own_b, position, channels, x_position, b_position, d, inside)
+            later_step, later_u, later_b = load_position(
+                own_steps, own_x, own_b, later, channels, x_position, b_position, d, inside
+            )
             for pair in range(0, pairs):
                 position = walk(later, stride, length)
                 later = walk(position, stride, length)
-                next_step = load_row(own_steps + position * channels, d, inside)
-                next_later_step = load_row(own_steps + later * channels, d, inside)
-                next_u = load_row(own_x + position * x_position, d, inside)
-                next_later_u = load_row(own_x + later * x_position, d, inside)
-                next_b = tl.load(own_b + position * b_position)
-                next_later_b = tl.load(own_b + later * b_position)
+                next_step, next_u, next_b = load_position(
+                    own_steps, own_x, own_b, position, channels, x_position, b_position, d, inside
+                )
+                next_later_step, next_later_u, next_later_b = load_position(
+                    own_steps, own_x, own_b, later, channels, x_position, b_position, d, inside
+                )
                 tl.store(own_states + pair * N * BLOCK + matrix(N, BLOCK), h)
                 h = tl.exp2(step[None, :] * rate) * h + b[:, None] * (step * u)[None, :]
                 h = tl.exp2(later_step[None, :] * rate) * h + later_b[:, None] * (later_step * later_u)[None, :]
@@ -168,14 +175,14 @@ def scan_gradients(
             for pair in range(0, pairs):
                 i = 2 * (pairs - 1 - pair)
                 two = inside & (i + 1 < count)
-                step = load_row(own_steps + position * channels, d, inside)
-                later_step = load_row(own_steps + later * channels, d, two)  # 0 if there is no such position
-                u = load_row(own_x + position * x_position, d, inside)
-                later_u = load_row(own_x + later * x_position, d, two)
+                step, u, b = load_position(
+                    own_steps, own_x, own_b, position, channels, x_position, b_position, d, inside
+                )
+                later_step, later_u, later_b = load_position(  # 0 if there is no such position
+                    own_steps, own_x, own_b, later, channels, x_position, b_position, d, two
+                )
                 dy = load_row(own_grad_y + position * channels, d, inside)
                 later_dy = load_row(own_grad_y + later * channels, d, two)
-                b = tl.load(own_b + position * b_position)
-                later_b = tl.load(own_b + later * b_position)
                 c = tl.load(own_b + position * b_position + N)
                 later_c = tl.load(own_b + later * b_position + N)
                 before = tl.load(own_states + i // 2 * N * BLOCK + matrix(N, BLOCK))

@@ -71,6 +71,14 @@ def load_row(values, d, inside):
     return tl.load(values + d, mask=inside, other=0.0).to(tl.float32)
 
 
+@triton.jit
+def load_position(steps, x, b, position, channels, x_position, b_position, d, inside):
+    """What a position adds to a state: its steps and x (BLOCK), and its B (N), where `b` points to those of place 0."""
+    step = load_row(steps + position * channels, d, inside)
+    u = load_row(x + position * x_position, d, inside)
+    return step, u, tl.load(b + position * b_position)
+
+
 @triton.jit(do_not_specialize=[*COUNTS, "channels", "x_position"])
 def scan_section_ends(
     x, steps, small, rates, ends, sums,
@@ -84,24 +92,23 @@ def scan_section_ends(
     inside = d < channels
     length = height * width
     stride = stride_of(k, height, width)
+    b_position = orders * 2 * N
     rate = load_tile(rates + k * N * channels, N, channels, d, inside)
     for item in range(tl.program_id(0) // (blocks * orders), batch * sections, workers):
         image = (item // sections).to(tl.int64)
         first = item % sections * section_length
         own_x = x + image * length * x_position
-        own_small = small + (image * length * orders + k) * (2 * N)
+        own_b = small + (image * length * orders + k) * (2 * N) + tl.arange(0, N)
         own_steps = steps + (k * batch + image) * length * channels
         position = position_at(first, k, height, width, WIDE)
-        step = load_row(own_steps + position * channels, d, inside)
-        u = load_row(own_x + position * x_position, d, inside)
-        b = tl.load(own_small + position * (orders * 2 * N) + tl.arange(0, N))
+        step, u, b = load_position(own_steps, own_x, own_b, position, channels, x_position, b_position, d, inside)
         h = tl.zeros((N, BLOCK), tl.float32)
         total = tl.zeros((BLOCK,), tl.float32)
         for _ in range(first, tl.minimum(first + section_length, length)):
             position = walk(position, stride, length)
-            next_step = load_row(own_steps + position * channels, d, inside)
-            next_u = load_row(own_x + position * x_position, d, inside)
-            next_b = tl.load(own_small + position * (orders * 2 * N) + tl.arange(0, N))
+            next_step, next_u, next_b = load_position(
+                own_steps, own_x, own_b, position, channels, x_position, b_position, d, inside
+            )
             h = tl.exp2(step[None, :] * rate) * h + b[:, None] * (step * u)[None, :]
             total += step
             step, u, b = next_step, next_u, next_b
@@ -142,6 +149,7 @@ def scan_sections(
     inside = d < channels
     length = height * width
     stride = stride_of(k, height, width)
+    b_position = orders * 2 * N
     rate = load_tile(rates + k * N * channels, N, channels, d, inside)
     direct = load_row(skip + k * channels, d, inside)
     for item in range(tl.program_id(0) // (blocks * orders), batch * sections, workers):
@@ -150,14 +158,12 @@ def scan_sections(
         end = tl.minimum(first + section_length, length)
         sequence = image * orders + k
         own_x = x + image * length * x_position
-        own_small = small + (image * length * orders + k) * (2 * N)
+        own_b = small + (image * length * orders + k) * (2 * N) + tl.arange(0, N)
         own_steps = steps + (k * batch + image) * length * channels
         own_y = y + (k * batch + image) * length * channels
         position = position_at(first, k, height, width, WIDE)
-        step = load_row(own_steps + position * channels, d, inside)
-        u = load_row(own_x + position * x_position, d, inside)
-        b = tl.load(own_small + position * (orders * 2 * N) + tl.arange(0, N))
-        c = tl.load(own_small + position * (orders * 2 * N) + N + tl.arange(0, N))
+        step, u, b = load_position(own_steps, own_x, own_b, position, channels, x_position, b_position, d, inside)
+        c = tl.load(own_b + position * b_position + N)
         h = tl.zeros((N, BLOCK), tl.float32)
         if CUT:
             h = load_tile(entries + (sequence * sections + item % sections) * N * channels, N, channels, d, inside)
@@ -167,10 +173,10 @@ def scan_sections(
                 store_tile(kept + interval * N * channels, h, N, channels, d, inside)
             for _ in range(start, tl.minimum(start + INTERVAL, end)):
                 following = walk(position, stride, length)
-                next_step = load_row(own_steps + following * channels, d, inside)
-                next_u = load_row(own_x + following * x_position, d, inside)
-                next_b = tl.load(own_small + following * (orders * 2 * N) + tl.arange(0, N))
-                next_c = tl.load(own_small + following * (orders * 2 * N) + N + tl.arange(0, N))
+                next_step, next_u, next_b = load_position(
+                    own_steps, own_x, own_b, following, channels, x_position, b_position, d, inside
+                )
+                next_c = tl.load(own_b + following * b_position + N)
                 h = tl.exp2(step[None, :] * rate) * h + b[:, None] * (step * u)[None, :]
                 out = tl.sum(c[:, None] * h, axis=0) + direct * u
                 tl.store(own_y + position * channels + d, out, mask=inside)

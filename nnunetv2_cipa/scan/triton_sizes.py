@@ -16,7 +16,7 @@ FEWEST_SECTIONS = 3  # that are worth it: sections are scanned twice
 
 
 class Pass(NamedTuple):
-    """What a pass's kernels are given of a multiprocessor, measured on an H200 (`benchmarks/gpu.py`)."""
+    """What a pass's kernels are given of a multiprocessor, measured on an H200 (`benchmarks/gpu_step.py`)."""
 
     warps: int  # at once
     registers: int  # of a thread; as many as leave room for those warps. Left to itself, the compiler takes more.
@@ -24,9 +24,8 @@ class Pass(NamedTuple):
 
 FORWARD = Pass(20, 96)
 BACKWARD = Pass(12, 168)
-THREADS_A_PROGRAM = (
-    96  # Programs are one warp, and a multiprocessor for 1,536 threads may take no more than 16 of them.
-)
+# Programs are one warp, and a multiprocessor that has room for 1,536 threads may take no more than 16 of them.
+THREADS_A_PROGRAM = 96
 
 
 class Sizes(NamedTuple):

@@ -1,13 +1,10 @@
 // The forward scan of a group of channel blocks of one item. Each chunk of steps is taken through all blocks of the group
 // before the next chunk: what the blocks share of it is read once.
 
-// Takes a block over the chunk in `rows`, and asks for the memory of its next one.
-template <int kStates, bool kWhole>
-void forward_chunk(const Forward& f, int64_t direction, int64_t item, int64_t block, const Rows& rows,
-                   float* __restrict state, float* scratch) {
-  const Recurrence<kStates, kWhole> scan(f, direction, item, block, scratch);
-  float* y = f.y + item * f.length * f.channels + block * kBlock;
-  scan.prepare(rows);
+// Takes a block over the steps in `rows`, and asks for the memory of the next. y: the block's, at position 0 of the item.
+template <bool kBounded, int kStates, bool kWhole>
+NATIVE_INLINE void forward_steps(const Forward& f, int64_t direction, const Recurrence<kStates, kWhole>& scan,
+                                 const Rows& rows, float* __restrict state, float* y) {
   for (int64_t j = 0; j < rows.count; ++j) {
     if (j < rows.next_count) {
       scan.fetch(rows.next[j]);
@@ -15,13 +12,27 @@ void forward_chunk(const Forward& f, int64_t direction, int64_t item, int64_t bl
     }
     const float* __restrict c = rows.C + j * scan.states;
     auto outputs = all<kParts>(0.0f);
-    scan.advance(rows, j, state, [&outputs, c](int64_t n, const auto& next) {
+    scan.template advance<kBounded>(rows, j, state, [&outputs, c](int64_t n, const auto& next) {
       add_each(outputs, next, c + n);
     });
     float* to = y + rows.positions[j] * f.channels;
     Block output = multiply_add(load<kParts>(scan.x + j * kBlock), scan.skip, outputs);
     if (direction != 0) output = output + load_block<kWhole>(to, scan.channels);
     store_block<kWhole>(to, output, scan.channels);
+  }
+}
+
+// Takes a block over the chunk in `rows`.
+template <int kStates, bool kWhole>
+void forward_chunk(const Forward& f, int64_t direction, int64_t item, int64_t block, const Rows& rows,
+                   float* __restrict state, float* scratch) {
+  const Recurrence<kStates, kWhole> scan(f, direction, item, block, scratch);
+  float* y = f.y + item * f.length * f.channels + block * kBlock;
+  scan.prepare(rows);
+  if (scan.is_bounded(rows.count)) {
+    forward_steps<true>(f, direction, scan, rows, state, y);
+  } else {
+    forward_steps<false>(f, direction, scan, rows, state, y);
   }
 }
 

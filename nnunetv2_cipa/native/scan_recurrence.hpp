@@ -121,8 +121,20 @@ struct Recurrence {
     store(dt + j * kBlock, problem.softplus ? softplus(value) : value);
   }
 
+  // Whether no exponent of the chunk's steps can be below the least; so it is for all but the fastest decays.
+  NATIVE_INLINE bool is_bounded(int64_t count) const {
+    auto step = all<kParts>(0.0f), rate = step;
+    for (int64_t j = 0; j < count; ++j) step = larger(magnitude(load<kParts>(dt + j * kBlock)), step);
+    for (int64_t n = 0; n < states; ++n) rate = larger(magnitude(load<kParts>(decay + n * kBlock)), rate);
+    alignas(64) float exponents[kBlock];
+    store(exponents, step * rate);
+    bool bounded = true;
+    for (float exponent : exponents) bounded &= exponent < -kLeastExponent;  // not if it is NaN
+    return bounded;
+  }
+
   // Takes the states over step j, and shows `see` the new ones, kTogether at a time from state n on.
-  template <class See>
+  template <bool kBounded, class See>
   NATIVE_INLINE void advance(const Rows& rows, int64_t j, float* __restrict state, const See& see) const {
     const Block step = load<kParts>(dt + j * kBlock);
     const auto dts = repeat<kCount>(step);
@@ -131,7 +143,7 @@ struct Recurrence {
     const float* __restrict rates = decay;
 #pragma GCC unroll 2
     for (int64_t n = 0; n < states; n += kTogether) {
-      const auto power = power_of_two(dts * load<kCount>(rates + n * kBlock));
+      const auto power = power_of_two<kBounded>(dts * load<kCount>(rates + n * kBlock));
       const auto scaled = power.scale * load<kCount>(state + n * kBlock);
       const auto next = scaled + multiply_add(power.series, power.rest * scaled, times_each(inputs, b + n));
       see(n, next);

@@ -70,6 +70,18 @@ NATIVE_INLINE Vectors<kCount> at_least(Vectors<kCount> a, float low) {  // keeps
 }
 
 template <int kCount>
+NATIVE_INLINE Vectors<kCount> magnitude(Vectors<kCount> a) {
+  NATIVE_EACH a.part[i] = (Lanes)((Bits)a.part[i] & INT32_MAX);
+  return a;
+}
+
+template <int kCount>
+NATIVE_INLINE Vectors<kCount> larger(Vectors<kCount> a, const Vectors<kCount>& b) {  // b where a is NaN
+  NATIVE_EACH a.part[i] = a.part[i] > b.part[i] ? a.part[i] : b.part[i];
+  return a;
+}
+
+template <int kCount>
 NATIVE_INLINE Vectors<kCount> all(float value) {
   Vectors<kCount> out;
   NATIVE_EACH out.part[i] = Lanes{} + value;
@@ -162,12 +174,15 @@ struct Power {
   Vectors<kCount> scale, rest, series;
 };
 
-// For t below 128. The parts are kept apart because 1 + rest * series would lose the digits of a slow decay. Below -127 the
-// scale is exactly 0. The series is a minimax polynomial for (2^rest - 1) / rest, relative error 4.4e-7.
-template <int kCount>
+constexpr float kLeastExponent = -127.0f;
+
+// For t below 128. The parts are kept apart because 1 + rest * series would lose the digits of a slow decay. Below the
+// least exponent the scale is exactly 0; kBounded: no t is that low. The series is a minimax polynomial for
+// (2^rest - 1) / rest, relative error 4.4e-7.
+template <bool kBounded = false, int kCount>
 NATIVE_INLINE Power<kCount> power_of_two(const Vectors<kCount>& exponent) {
   constexpr float kShift = 12582912.0f + 127.0f;  // 1.5 * 2^23: rounds to an integer, in the low bits with its bias
-  const Vectors<kCount> t = at_least(exponent, -127.0f);
+  const Vectors<kCount> t = kBounded ? exponent : at_least(exponent, kLeastExponent);
   const Vectors<kCount> shifted = t + kShift;
   Power<kCount> out;
   out.rest = t - (shifted - kShift);

@@ -17,6 +17,9 @@ from nnunetv2_cipa.scan import selective_scan_2d
 DELTA_RANGE = (1e-3, 1e-1)
 DELTA_FLOOR = 1e-4
 
+MOST_POSITIONS = 16384
+"""Of a batch that a processor takes through SS2D at a time if nothing learns; more would need memory that is new."""
+
 
 class DirectionalScan(nn.Module):
     """Selective scan of `(B, H, W, D)` whose step sizes, inputs and outputs are projected from the map itself.
@@ -75,6 +78,12 @@ class SS2D(Recomputed):
 
     def compute(self, x: Tensor, norm: nn.LayerNorm | None = None) -> Tensor:
         """Map (B, H, W, C), whose channels `norm` normalises first, if given, to (B, H, W, C)."""
+        maps_at_a_time = max(MOST_POSITIONS // (x.shape[1] * x.shape[2]), 1)
+        if len(x) <= maps_at_a_time or torch.is_grad_enabled() or not is_fused(x):
+            return self._compute(x, norm)
+        return torch.cat([self._compute(maps, norm) for maps in x.split(maps_at_a_time)])
+
+    def _compute(self, x: Tensor, norm: nn.LayerNorm | None) -> Tensor:
         weight = self.input_projection.weight
         if norm is None:
             x, gate = project_in_parts(x, weight, parts=2)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from nnunetv2_cipa.network import state_space
 from nnunetv2_cipa.network.state_space import SS1D, SS2D, DirectionalScan
 
 
@@ -157,6 +158,19 @@ class TestSS2D:
             transposed = x.transpose(1, 2).contiguous()
             torch.testing.assert_close(other(transposed), layer(x).transpose(1, 2), rtol=1e-4, atol=1e-5)
             assert not torch.allclose(layer(transposed), layer(x).transpose(1, 2), rtol=1e-2, atol=1e-3)
+
+    @pytest.mark.parametrize(("most", "batches"), [(60, [5]), (59, [4, 1]), (24, [2, 2, 1]), (1, [1, 1, 1, 1, 1])])
+    def test_a_batch_is_divided_where_nothing_learns(self, most, batches, monkeypatch):
+        torch.manual_seed(0)
+        layer, x = SS2D(8, 2), torch.randn(5, 3, 4, 8)
+        sizes = []
+        layer.scan.register_forward_hook(lambda module, inputs, output: sizes.append(len(output)))
+        whole = layer(x)
+        monkeypatch.setattr(state_space, "MOST_POSITIONS", most)
+        layer(x)
+        with torch.no_grad():
+            torch.testing.assert_close(layer(x), whole)
+        assert sizes == [5, 5, *batches]
 
     @pytest.mark.parametrize(("channels", "rank"), [(1, 1), (16, 1), (17, 2), (96, 6)])
     def test_rank_of_the_steps(self, channels, rank):

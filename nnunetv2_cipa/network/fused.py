@@ -131,8 +131,8 @@ class _ProjectNormalised(torch.autograd.Function):
         grad_x, _, normalised, grad_scale, grad_shift = _norm_backward(
             x, None, scale, shift, ctx.epsilon, grad_normalised
         )
-        grad_weight = _joined([products().weight_gradient(grad, normalised) for grad in grads])
-        grad_bias = _joined([grad.sum(dim=0) for grad in grads]) if ctx.has_bias else None
+        grad_weight = joined([products().weight_gradient(grad, normalised) for grad in grads])
+        grad_bias = joined([grad.sum(dim=0) for grad in grads]) if ctx.has_bias else None
         return grad_x, grad_scale, grad_shift, grad_weight, grad_bias, None, None
 
 
@@ -141,7 +141,8 @@ def _has_few_rows(x: Tensor, weight: Tensor) -> bool:
     return x.numel() // x.shape[-1] < len(weight)
 
 
-def _joined(parts: list[Tensor]) -> Tensor:
+def joined(parts: list[Tensor]) -> Tensor:
+    """Arrays one after the other along their first axis; a single one is not copied."""
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 

@@ -9,7 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nnunetv2_cipa.network.fused import depthwise_silu, is_fused, project_gated, project_in_parts, project_normalised
+from nnunetv2_cipa.network.fused import (
+    depthwise_silu,
+    is_fused,
+    joined,
+    project_gated,
+    project_in_parts,
+    project_normalised,
+)
 from nnunetv2_cipa.network.projection import Projection, project
 from nnunetv2_cipa.network.recomputed import Recomputed, repeating
 from nnunetv2_cipa.scan import selective_scan_2d
@@ -78,10 +85,10 @@ class SS2D(Recomputed):
 
     def compute(self, x: Tensor, norm: nn.LayerNorm | None = None) -> Tensor:
         """Map (B, H, W, C), whose channels `norm` normalises first, if given, to (B, H, W, C)."""
-        maps_at_a_time = max(MOST_POSITIONS // (x.shape[1] * x.shape[2]), 1)
-        if len(x) <= maps_at_a_time or torch.is_grad_enabled() or not is_fused(x):
+        if torch.is_grad_enabled() or not is_fused(x):
             return self._compute(x, norm)
-        return torch.cat([self._compute(maps, norm) for maps in x.split(maps_at_a_time)])
+        maps_at_a_time = max(MOST_POSITIONS // (x.shape[1] * x.shape[2]), 1)
+        return joined([self._compute(maps, norm) for maps in x.split(maps_at_a_time)])
 
     def _compute(self, x: Tensor, norm: nn.LayerNorm | None) -> Tensor:
         weight = self.input_projection.weight
